@@ -1,0 +1,115 @@
+"""The packets of a file in file order, read without decoding: what seeking is proven by."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final, Protocol
+
+NO_STAMP: Final = -(1 << 63)
+"""Stands for a stamp or byte position that a packet does not state."""
+
+
+class PacketLike(Protocol):
+    """The part of a demuxed packet that the table keeps."""
+
+    @property
+    def pts(self) -> int | None: ...
+    @property
+    def dts(self) -> int | None: ...
+    @property
+    def pos(self) -> int | None: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def is_keyframe(self) -> bool: ...
+
+
+Identity = tuple[int, int, int, int]
+
+
+def identity(packet: PacketLike) -> Identity:
+    """Return what tells one packet of a file from every other: (pts, dts, byte position, size)."""
+    return (_known(packet.pts), _known(packet.dts), _known(packet.pos), packet.size)
+
+
+def _known(value: int | None) -> int:
+    return NO_STAMP if value is None else value
+
+
+@dataclass
+class PacketTable:
+    """Columns of one row per packet, in file order: 8 bytes each, so hours of video stay small."""
+
+    pts: array[int]
+    dts: array[int]
+    pos: array[int]
+    size: array[int]
+    keys: array[int]
+    """Row numbers of the key packets."""
+
+    @classmethod
+    def read(cls, packets: Iterable[PacketLike]) -> PacketTable:
+        """Return the table of `packets`; an empty packet ends the file."""
+        table = cls(*(array("q") for _ in range(5)))
+        for packet in packets:
+            if packet.size == 0 and packet.dts is None:
+                continue
+            if packet.is_keyframe:
+                table.keys.append(len(table.pts))
+            pts, dts, pos, size = identity(packet)
+            table.pts.append(pts)
+            table.dts.append(dts)
+            table.pos.append(pos)
+            table.size.append(size)
+        return table
+
+    def __len__(self) -> int:
+        """Return the number of packets."""
+        return len(self.pts)
+
+    @cached_property
+    def stamped(self) -> bool:
+        """Whether every packet states a presentation stamp."""
+        return NO_STAMP not in self.pts
+
+    @cached_property
+    def _by_identity(self) -> dict[Identity, int]:
+        rows: dict[Identity, int] = {}
+        for row in self.keys:
+            name = (self.pts[row], self.dts[row], self.pos[row], self.size[row])
+            rows[name] = -1 if name in rows else row  # two that look alike prove nothing
+        return rows
+
+    @cached_property
+    def _by_pts(self) -> tuple[list[int], list[int]]:
+        rows = sorted(range(len(self)), key=lambda row: (self.pts[row], row))
+        return [self.pts[row] for row in rows], rows
+
+    def row_of(self, packet: PacketLike) -> int | None:
+        """Return the row of a key packet read again, or None when it is not clearly in the table."""
+        row = self._by_identity.get(identity(packet), -1)
+        return row if row >= 0 else None
+
+    def nearest(self, pts: int, row: int) -> int | None:
+        """Return the row with stamp `pts` that is nearest to `row`, or None."""
+        stamps, rows = self._by_pts
+        found = rows[bisect_left(stamps, pts) : bisect_right(stamps, pts)]
+        return min(found, key=lambda other: abs(other - row)) if found else None
+
+    def key_before(self, row: int) -> int | None:
+        """Return the last key packet from which the picture of `row` is whole.
+
+        It stands at or before `row` in the file and is shown no later, so that `row` is not one of
+        the pictures that lead an open group and need the group before.
+        """
+        if not self.stamped:
+            return None
+        last = bisect_right(self.keys, row)
+        for key in reversed(self.keys[:last]):
+            if self.pts[key] <= self.pts[row]:
+                return key
+        return None

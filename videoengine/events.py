@@ -1,0 +1,449 @@
+"""Events: everything a model, the engine or a person states about a stream.
+
+An event is never amended; a later statement about it is a `correction`. Payload shapes are one
+frozen dataclass per kind, in `PAYLOADS`. Normalised boxes are `[x, y, width, height]` in 0…1 of
+the displayed frame, top-left origin; scores and severities are 0…1.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, get_args
+
+from videoengine.canonical import digest, dumps, rounded
+from videoengine.errors import CaseError
+
+SCHEMA: Final = 1
+GENESIS: Final = "0" * 64
+"""`prev` of the first event of a log."""
+
+Decision = Literal["allow", "blank"]
+PrivacyReason = Literal["out_of_body", "unknown", "error", "timeout", "look_back"]
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A term of a published vocabulary; `id` counts from 0 in published order."""
+
+    vocabulary: str
+    id: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A stretch of stream that a statement rests on."""
+
+    stream_id: str
+    epoch: int
+    start_ns: int
+    end_ns: int
+    box: tuple[float, float, float, float] | None = None
+    artifact: str | None = None
+    events: tuple[str, ...] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON form; absent options are left out."""
+        row = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        return {key: value for key, value in row.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class RunPayload:
+    """Kind `run`: a run opened, resumed or closed."""
+
+    state: Literal["opened", "resumed", "closed"]
+    version: str
+    preset: str
+    source: str
+    stages: dict[str, Any]
+    host: str
+    ledger: dict[str, Any] | None = None
+    packets: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ViewCircle:
+    """The visible disc: centre and radius as fractions of the displayed width and height.
+
+    `cx` is a fraction of the width, `cy` of the height, `radius` of the width.
+    """
+
+    cx: float
+    cy: float
+    radius: float
+
+
+@dataclass(frozen=True, slots=True)
+class QualityPayload:
+    """Kind `quality`: severities in 0…1, 0 is a perfect picture."""
+
+    view_circle: ViewCircle | None
+    blur: float
+    exposure: float
+    """Signed in neither direction: distance from a well-exposed picture, dark or bright."""
+    glare: float
+    smoke: float
+    soiling: float
+    frozen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PrivacyPayload:
+    """Kind `privacy`: may this sample be shown; `score` is the evidence for out of body."""
+
+    decision: Decision
+    reason: PrivacyReason | None
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class PhasePayload:
+    """Kinds `procedure`, `phase` and `step`; `probabilities` holds the top five by id."""
+
+    label: Label
+    probabilities: dict[str, float] = field(default_factory=dict[str, float])
+
+
+@dataclass(frozen=True, slots=True)
+class InstrumentPayload:
+    """Kind `instrument`: one per instrument and sample; `label` None when none is seen."""
+
+    label: Label | None
+    box: tuple[float, float, float, float] | None = None
+    mask: str | None = None
+    track: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrackPayload:
+    """Kind `track`."""
+
+    track: int
+    label: Label
+    box: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentPayload:
+    """Kind `segment`."""
+
+    label: Label
+    artifact: str
+
+
+@dataclass(frozen=True, slots=True)
+class TripletPayload:
+    """Kind `triplet`."""
+
+    instrument: Label
+    verb: Label
+    target: Label
+
+
+@dataclass(frozen=True, slots=True)
+class AnticipationPayload:
+    """Kind `anticipation`: when `label` is expected, with its interval, in seconds."""
+
+    label: Label
+    in_seconds: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class DepthPayload:
+    """Kinds `depth` and `scene`; only the scale `mm` is printed as millimetres."""
+
+    artifact: str
+    scale: Literal["mm", "relative"]
+    near: float
+    far: float
+
+
+@dataclass(frozen=True, slots=True)
+class MeasurementPayload:
+    """Kind `measurement`."""
+
+    name: str
+    value: float
+    unit: str
+    scale: Literal["mm", "relative"] | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class GapPayload:
+    """Kinds `gap` and `reconnect`: `duration_ns` is the case time that has no frame."""
+
+    cause: str
+    duration_ns: int
+    attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DropPayload:
+    """Kind `drop`: frames not served, with their cause."""
+
+    edge: str
+    cause: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoadShedPayload:
+    """Kind `load_shed`."""
+
+    stage: str
+    cause: str
+    count: int
+    from_rate_hz: float
+    to_rate_hz: float
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalPayload:
+    """Kinds `refusal` and `error`; never a traceback or a credential."""
+
+    what: str
+    why: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionPayload:
+    """Kind `question`."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerPayload:
+    """Kind `answer`; `about` is the key of the question."""
+
+    text: str
+    about: str
+    value: Any
+    unit: str | None
+    status: Literal["answered", "not_observable", "not_understood", "refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditPayload:
+    """Kind `audit`."""
+
+    action: str
+    by: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedPayload:
+    """Kind `reported`: a person states what video cannot know."""
+
+    field: str
+    value: Any
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectionPayload:
+    """Kind `correction`: `about` is the key of the event it speaks of."""
+
+    about: str
+    change: dict[str, Any]
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignaturePayload:
+    """Kind `signature`."""
+
+    sha256: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotePayload:
+    """Kind `note`."""
+
+    field: str
+    value: Any
+    status: Literal["observed", "reported", "not_observable"]
+
+
+PAYLOADS: Final[dict[str, type[Any]]] = {
+    "run": RunPayload,
+    "quality": QualityPayload,
+    "privacy": PrivacyPayload,
+    "procedure": PhasePayload,
+    "phase": PhasePayload,
+    "step": PhasePayload,
+    "instrument": InstrumentPayload,
+    "triplet": TripletPayload,
+    "track": TrackPayload,
+    "segment": SegmentPayload,
+    "depth": DepthPayload,
+    "scene": DepthPayload,
+    "measurement": MeasurementPayload,
+    "anticipation": AnticipationPayload,
+    "question": QuestionPayload,
+    "answer": AnswerPayload,
+    "note": NotePayload,
+    "reported": ReportedPayload,
+    "correction": CorrectionPayload,
+    "signature": SignaturePayload,
+    "audit": AuditPayload,
+    "gap": GapPayload,
+    "reconnect": GapPayload,
+    "drop": DropPayload,
+    "load_shed": LoadShedPayload,
+    "refusal": RefusalPayload,
+    "error": RefusalPayload,
+}
+
+NOT_CANONICAL: Final = ("seq", "prev", "hash", "run_id")
+"""Fields that may differ between a broken, resumed run and an unbroken one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a stage states about its clip; the engine adds who, when and how.
+
+    Without `start_ns` and `end_ns` it covers the clip; without evidence it rests on what it
+    covers. `confidence` is None, or a probability whose calibration the stage's card states.
+    """
+
+    kind: str
+    payload: Any
+    confidence: float | None = None
+    start_ns: int | None = None
+    end_ns: int | None = None
+    evidence: tuple[Evidence, ...] = ()
+
+
+def plain(payload: Any) -> dict[str, Any]:
+    """Return a payload dataclass as JSON values, floats rounded."""
+    row: dict[str, Any] = rounded(_plain(payload))
+    return row
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of the log; `payload` and `evidence` are JSON values."""
+
+    schema: int
+    seq: int
+    key: str
+    run_id: str
+    kind: str
+    stream_id: str
+    epoch: int
+    start_ns: int
+    end_ns: int
+    stage: str
+    model_hash: str
+    config_hash: str
+    payload: dict[str, Any]
+    confidence: float | None
+    evidence: list[dict[str, Any]]
+    prev: str = ""
+    hash: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the log line's object."""
+        return {name: getattr(self, name) for name in FIELDS}
+
+    def canonical(self) -> str:
+        """Return the part that every run of the same analysis shares, as canonical JSON."""
+        row = self.to_json()
+        for name in NOT_CANONICAL:
+            del row[name]
+        return dumps(row)
+
+    def chained(self, seq: int, prev: str) -> tuple[Event, str]:
+        """Return the event placed in a log, and its line without the newline."""
+        row = self.to_json()
+        row["seq"], row["prev"] = seq, prev
+        del row["hash"]
+        row["hash"] = digest(row)
+        return dataclasses.replace(self, seq=seq, prev=prev, hash=row["hash"]), dumps(row)
+
+
+FIELDS: Final = tuple(f.name for f in dataclasses.fields(Event))
+
+_TYPES: Final[dict[str, type | tuple[type, ...]]] = {
+    **dict.fromkeys(("schema", "seq", "epoch", "start_ns", "end_ns"), int),
+    **dict.fromkeys(
+        ("key", "run_id", "kind", "stream_id", "stage", "model_hash", "config_hash"), str
+    ),
+    **dict.fromkeys(("prev", "hash"), str),
+    "payload": dict,
+    "confidence": (float, int, type(None)),
+    "evidence": list,
+}
+
+
+def event_from_json(row: Any) -> Event:
+    """Return the event of a log line's object, or raise CaseError.
+
+    Unknown kinds are kept: a plug-in may log its own. A newer schema is refused.
+    """
+    if not isinstance(row, dict):
+        raise CaseError("A log line is not an object", got=type(row).__name__)
+    if isinstance(row.get("schema"), int) and row["schema"] > SCHEMA:
+        raise CaseError(
+            "The case comes from a newer videoengine",
+            got=f"schema {row['schema']}",
+            allowed=f"schema {SCHEMA}",
+            remedy="Upgrade: pip install --upgrade videoengine",
+        )
+    if set(row) != set(FIELDS):
+        odd = sorted(set(row) ^ set(FIELDS))
+        raise CaseError("A log line has missing or unknown fields", got=", ".join(map(str, odd)))
+    for name, kind in _TYPES.items():
+        if not isinstance(row[name], kind) or isinstance(row[name], bool):
+            raise CaseError(
+                f"Field {name!r} of a log line has the wrong type", got=type(row[name]).__name__
+            )
+    return Event(**row)
+
+
+def event_key(
+    stream_id: str,
+    epoch: int,
+    stage: str,
+    model_hash: str,
+    config_hash: str,
+    start_ns: int,
+    end_ns: int,
+    kind: str,
+    ordinal: int,
+) -> str:
+    """Return the idempotent key of an event: the same statement always has the same key."""
+    return digest(
+        [stream_id, epoch, stage, model_hash, config_hash, start_ns, end_ns, kind, ordinal]
+    )
+
+
+def privacy_reasons() -> tuple[str, ...]:
+    """Return the allowed reasons of a privacy decision."""
+    return get_args(PrivacyReason)
+
+
+def canonical_lines(events: Iterable[Event]) -> list[str]:
+    """Return the canonical form of a run: every event but `run` lines, in log order."""
+    return [event.canonical() for event in events if event.kind != "run"]
