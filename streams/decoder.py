@@ -32,8 +32,6 @@ class Picture:
     time_base: Fraction
     format_key: str
     """Codec, pixel format, size and time base: a change opens an epoch."""
-    packet: int | None
-    """Number of the packet it came from, in file order, if the decoder knows it."""
     pixels: Pixels
 
 
@@ -74,21 +72,17 @@ class Decoder(Protocol):
         """Yield the pictures from where the decoder stands; the ledger counts packets."""
         ...
 
-    def restart(self, packet: int | None, *, counted: int) -> bool:
-        """Stand at a key packet from which the picture of `packet` and all later ones are whole.
+    def restart(self, pts: int | None, *, counted: int) -> bool:
+        """Stand where the picture stamped `pts` and all later ones come out whole.
 
         Args:
-            packet: Number of a packet, or None for the very start.
+            pts: A stamp in ticks, or None for the very start.
             counted: Packets from the start that the ledger holds already.
 
         Returns:
-            Whether that place was found and proven; if not, the decoder's place is undefined and
-            the caller restarts from None, which always works.
+            Whether the decoder is proven to stand there. If not, its place is undefined and the
+            caller restarts from None, which always works.
         """
-        ...
-
-    def packet_at(self, pts: int, near: int) -> int | None:
-        """Return the number of the packet with stamp `pts` that is nearest to packet `near`."""
         ...
 
     def close(self) -> None:

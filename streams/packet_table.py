@@ -12,23 +12,36 @@ from typing import Final, Protocol
 NO_STAMP: Final = -(1 << 63)
 """Stands for a stamp or byte position that a packet does not state."""
 
+Identity = tuple[int, int, int, int]
+
 
 class PacketLike(Protocol):
     """The part of a demuxed packet that the table keeps."""
 
     @property
-    def pts(self) -> int | None: ...
-    @property
-    def dts(self) -> int | None: ...
-    @property
-    def pos(self) -> int | None: ...
-    @property
-    def size(self) -> int: ...
-    @property
-    def is_keyframe(self) -> bool: ...
+    def pts(self) -> int | None:
+        """Presentation stamp in ticks."""
+        ...
 
+    @property
+    def dts(self) -> int | None:
+        """Decoding stamp in ticks."""
+        ...
 
-Identity = tuple[int, int, int, int]
+    @property
+    def pos(self) -> int | None:
+        """Where it lies in the file, in bytes."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Length in bytes."""
+        ...
+
+    @property
+    def is_keyframe(self) -> bool:
+        """Whether decoding can begin here."""
+        ...
 
 
 def identity(packet: PacketLike) -> Identity:
@@ -53,10 +66,10 @@ class PacketTable:
 
     @classmethod
     def read(cls, packets: Iterable[PacketLike]) -> PacketTable:
-        """Return the table of `packets`; an empty packet ends the file."""
+        """Return the table of `packets`; the empty packets that end a file are left out."""
         table = cls(*(array("q") for _ in range(5)))
         for packet in packets:
-            if packet.size == 0 and packet.dts is None:
+            if packet.size == 0:
                 continue
             if packet.is_keyframe:
                 table.keys.append(len(table.pts))
@@ -86,7 +99,7 @@ class PacketTable:
 
     @cached_property
     def _by_pts(self) -> tuple[list[int], list[int]]:
-        rows = sorted(range(len(self)), key=lambda row: (self.pts[row], row))
+        rows = sorted(range(len(self)), key=self.pts.__getitem__)
         return [self.pts[row] for row in rows], rows
 
     def row_of(self, packet: PacketLike) -> int | None:
@@ -94,22 +107,19 @@ class PacketTable:
         row = self._by_identity.get(identity(packet), -1)
         return row if row >= 0 else None
 
-    def nearest(self, pts: int, row: int) -> int | None:
-        """Return the row with stamp `pts` that is nearest to `row`, or None."""
+    def row_at(self, pts: int) -> int | None:
+        """Return the row of the only packet stamped `pts`, or None."""
         stamps, rows = self._by_pts
-        found = rows[bisect_left(stamps, pts) : bisect_right(stamps, pts)]
-        return min(found, key=lambda other: abs(other - row)) if found else None
+        first = bisect_left(stamps, pts)
+        return rows[first] if bisect_right(stamps, pts) == first + 1 else None
 
-    def key_before(self, row: int) -> int | None:
-        """Return the last key packet from which the picture of `row` is whole.
+    def keys_before(self, row: int) -> list[int]:
+        """Return the key packets from which the picture of `row` is whole, the last one first.
 
-        It stands at or before `row` in the file and is shown no later, so that `row` is not one of
-        the pictures that lead an open group and need the group before.
+        Each stands at or before `row` in the file and is shown no later, so that `row` is not one
+        of the pictures that lead an open group and need the group before.
         """
         if not self.stamped:
-            return None
+            return []
         last = bisect_right(self.keys, row)
-        for key in reversed(self.keys[:last]):
-            if self.pts[key] <= self.pts[row]:
-                return key
-        return None
+        return [key for key in reversed(self.keys[:last]) if self.pts[key] <= self.pts[row]]

@@ -5,8 +5,9 @@ FFmpeg unwraps the 33-bit stamps of a transport stream itself; nothing here does
 
 from __future__ import annotations
 
+import re
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
@@ -28,24 +29,39 @@ from videoengine.streams.decoder import LARGEST_AREA, Picture, VideoInfo, check_
 from videoengine.streams.packet_table import PacketTable
 from videoengine.streams.picture_format import PictureFormat, load_planes, picture_format
 
-CONTAINERS: Final = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,avi"
-"""FFmpeg's demuxers that may open a file: a playlist, a script or a raw stream may not."""
-FORMATS: Final = "mp4, mov, mkv, webm, ts, avi"
-MICROSECONDS: Final = Fraction(1, 1_000_000)
-TAIL_NS: Final = 2 * NS_PER_SECOND
-"""A file whose last picture ends this long before the stated end was cut off."""
+FORMATS: Final = {
+    "mp4": "mov,mp4,m4a,3gp,3g2,mj2",
+    "mov": "mov,mp4,m4a,3gp,3g2,mj2",
+    "mkv": "matroska,webm",
+    "webm": "matroska,webm",
+    "ts": "mpegts",
+    "avi": "avi",
+}
+"""Containers by their usual suffix, and FFmpeg's names of the demuxers that may open them."""
+OPTIONS: Final = {
+    "protocol_whitelist": "file",
+    "format_whitelist": ",".join(dict.fromkeys(FORMATS.values())),
+    "max_pixels": str(LARGEST_AREA),
+}
+"""A playlist, a concat script or a reference to another file or URL is never followed."""
+TAIL_NS: Final = NS_PER_SECOND
+"""A file whose last picture ends this much and 5 periods before the stated end was cut off."""
+TAIL_PERIODS: Final = 5
 SEEK_TRIES: Final = 3
 
+_CLOCK = re.compile(r"(\d+):(\d+):(\d+(?:\.\d+)?)")
+_log_lock = threading.Lock()
 
-@dataclass(slots=True)
+
+@dataclass(frozen=True, slots=True)
 class _Look:
     """How pictures of one size and pixel format are wrapped."""
 
-    width: int
-    height: int
-    name: str
+    signature: tuple[int, int, str, int, int]
     key: str
     form: PictureFormat
+    aspect: Fraction
+    rotation: int
 
 
 class PyAVDecoder:
@@ -59,18 +75,19 @@ class PyAVDecoder:
         Raises:
             SourceError: The file cannot be opened, has no video, or states an absurd size.
         """
+        self.failure: str | None = None
         self._path = path
         self._packets = packets
-        self._container = _open(path)
         self._table: PacketTable | None = None
         self._look: _Look | None = None
+        self._landed: Packet[VideoStream] | None = None
         self._next = 0
         self._counted = 0
-        self._landed: Packet[VideoStream] | None = None
-        self._end_ns = 0
-        self.failure: str | None = None
+        self._first_ns: int | None = None
+        self._last_ns = 0
+        self._container = open_container(path)
         try:
-            self._stream = _video_stream(self._container, path)
+            self._stream = video_stream(self._container, path)
             self.info = _info(self._container, self._stream)
         except BaseException:
             self._container.close()
@@ -78,39 +95,219 @@ class PyAVDecoder:
 
     def pictures(self) -> Iterator[Picture]:
         """Yield the pictures from where the decoder stands."""
-        for packet in self._demuxed():
-            try:
-                frames = packet.decode()
-            except av.FFmpegError as error:
-                self._packets.skip("corrupt")
-                self.failure = f"damaged packets in {self._path.name}: {_reason(error)}"
-                continue
-            for frame in frames:
-                if frame.is_corrupt:
-                    self._packets.skip("corrupt")
-                    self.failure = f"damaged pictures in {self._path.name}"
-                else:
-                    yield self._picture(frame)
+        try:
+            for packet in self._demuxed():
+                yield from self._decoded(packet)
+        except av.FFmpegError as error:
+            self.failure = f"{self._path.name} cannot be read to its end: {error.strerror}"
+            yield from self._decoded(None)
         self._check_end()
 
     def _demuxed(self) -> Iterator[Packet[VideoStream]]:
-        """Yield every packet with its number on it; the number comes out on its picture."""
-        try:
-            packets = self._container.demux(self._stream)
-            if self._landed is not None:
-                first, self._landed = self._landed, None
-                yield self._numbered(first)
-            for packet in packets:
-                yield self._numbered(packet)
-        except av.FFmpegError as error:
-            self.failure = f"{self._path.name} cannot be read to its end: {_reason(error)}"
-            yield Packet[VideoStream]() if False else self._flush()
+        if self._landed is not None:
+            first, self._landed = self._landed, None
+            self._count(first)
+            yield first
+        for packet in self._container.demux(self._stream):
+            self._count(packet)
+            yield packet
 
-    def _flush(self) -> Packet[VideoStream]:
-        packet: Packet[VideoStream] = Packet()
-        packet.stream = self._stream
-        return packet
+    def _count(self, packet: Packet[VideoStream]) -> None:
+        if packet.size:
+            self._next += 1
+            if self._next > self._counted:
+                self._packets.demuxed += 1
+
+    def _decoded(self, packet: Packet[VideoStream] | None) -> Iterator[Picture]:
+        try:
+            frames = self._stream.decode(packet)
+        except av.FFmpegError as error:
+            self._damaged(f"damaged packets: {error.strerror}")
+            return
+        for frame in frames:
+            if frame.is_corrupt:
+                self._damaged("damaged pictures")
+            else:
+                yield self._picture(frame)
+
+    def _damaged(self, what: str) -> None:
+        if self._next > self._counted:  # not one that a resumed run counted before
+            self._packets.skip("corrupt")
+        self.failure = f"{self._path.name} has {what}"
+
+    def _picture(self, frame: VideoFrame) -> Picture:
+        look = self._look
+        name = frame.format.name
+        seen = (frame.width, frame.height, name, frame.color_range, frame.colorspace)
+        if look is None or look.signature != seen:
+            look = self._look = self._new_look(frame, seen)
+        time_base = frame.time_base or self.info.time_base
+        if frame.pts is not None:
+            end_ns = ns_from_pts(frame.pts + (frame.duration or 0), time_base)
+            self._last_ns = max(self._last_ns, end_ns)
+            if self._first_ns is None:
+                self._first_ns = ns_from_pts(frame.pts, time_base)
+        pixels = Pixels(
+            partial(load_planes, frame, look.form),
+            layout=look.form.layout,
+            size=(frame.width, frame.height),
+            bit_depth=look.form.bit_depth,
+            color=look.form.color,
+            sample_aspect_ratio=look.aspect,
+            rotation=look.rotation,
+        )
+        return Picture(frame.pts, frame.duration, time_base, look.key, pixels)
+
+    def _new_look(self, frame: VideoFrame, seen: tuple[int, int, str, int, int]) -> _Look:
+        check_size(frame.width, frame.height, self._path)
+        aspect = self._stream.sample_aspect_ratio or self._stream.codec_context.sample_aspect_ratio
+        key = f"{self.info.codec} {frame.format.name} {frame.width}x{frame.height}"
+        return _Look(
+            seen,
+            f"{key} {frame.time_base or self.info.time_base}",
+            picture_format(frame),
+            Fraction(aspect) if aspect else Fraction(1),
+            # FFmpeg states the counterclockwise turn; a turn by other angles is not undone
+            -frame.rotation % 360 if frame.rotation % 90 == 0 else 0,
+        )
+
+    def _check_end(self) -> None:
+        """Say so when the file ends well before the end its container states."""
+        info = self.info
+        if self.failure is not None or info.duration_ns is None or self._first_ns is None:
+            return
+        missing = self._first_ns + info.duration_ns - self._last_ns
+        periods = TAIL_PERIODS * (info.nominal_ns or 0)
+        if info.frame_count is None:
+            short = missing > max(TAIL_NS, periods)
+        else:  # an edit list may hide packets: then the end is where it should be
+            short = missing > periods and self._next < info.frame_count
+        if short:
+            self.failure = f"{self._path.name} ends {missing / NS_PER_SECOND:.1f} s early"
+
+    def restart(self, pts: int | None, *, counted: int) -> bool:
+        """Stand where the picture stamped `pts` and all later ones come out whole."""
+        self.failure = None
+        self._look = None
+        self._landed = None
+        self._next, self._counted = 0, counted
+        if pts is None:
+            self._container.close()
+            self._container = open_container(self._path)
+            self._stream = video_stream(self._container, self._path)
+            return True
+        if self._table is None:
+            self._table = read_table(self._path)
+        row = self._table.row_at(pts)
+        keys = self._table.keys_before(row) if row is not None else []
+        return any(self._land(self._table, key, keys[0]) for key in keys[:SEEK_TRIES])
+
+    def _land(self, table: PacketTable, key: int, last: int) -> bool:
+        """Seek to the key packet `key`; prove by the table that one no later than `last` came."""
+        try:
+            self._container.seek(table.pts[key], stream=self._stream)
+            for packet in self._container.demux(self._stream):
+                if packet.size and packet.is_keyframe:
+                    row = table.row_of(packet)
+                    if row is None or row > last:
+                        return False
+                    self._landed, self._next = packet, row
+                    return True
+        except av.FFmpegError:
+            return False
+        return False
 
     def close(self) -> None:
         """Release the file."""
         self._container.close()
+
+
+def open_container(path: Path) -> InputContainer:
+    """Open a local file of one of `FORMATS`, and nothing else.
+
+    Raises:
+        SourceError: With FFmpeg's own words.
+    """
+    try:
+        return av.open(f"file:{path}", mode="r", options=dict(OPTIONS), metadata_errors="replace")
+    except (av.FFmpegError, OSError) as error:
+        raise SourceError(
+            f"{path} cannot be opened as a video",
+            got=_reason(path, error),
+            allowed=", ".join(FORMATS),
+            remedy="Check that the file is whole and play it in a player.",
+        ) from error
+
+
+def _reason(path: Path, error: av.FFmpegError | OSError) -> str:
+    """Open once more with FFmpeg's log on, and return its last words."""
+    said = str(error.strerror or error)
+    if not isinstance(error, av.error.InvalidDataError):
+        return said
+    with _log_lock, av.logging.Capture(local=True) as lines:
+        level = av.logging.get_level()
+        av.logging.set_level(av.logging.ERROR)
+        try:
+            av.open(f"file:{path}", mode="r", options=dict(OPTIONS)).close()
+        except (av.FFmpegError, OSError):
+            pass
+        finally:
+            av.logging.set_level(level)
+    words = [line[2].strip() for line in lines if line[2].strip()]
+    return f"{said}: {words[-1]}" if words else said
+
+
+def video_stream(container: InputContainer, path: Path) -> VideoStream:
+    """Return the first video stream that is not a cover picture, decoding on all cores."""
+    for stream in container.streams.video:
+        if stream.disposition & av.stream.Disposition.attached_pic:
+            continue
+        context = stream.codec_context
+        check_size(context.width, context.height, path)
+        stream.thread_type = "AUTO"
+        context.options = {"max_pixels": str(LARGEST_AREA)}
+        return stream
+    kinds = sorted({stream.type for stream in container.streams}) or ["nothing"]
+    raise SourceError(
+        f"{path} holds no video", got=" and ".join(kinds), remedy="Choose the video file."
+    )
+
+
+def _info(container: InputContainer, stream: VideoStream) -> VideoInfo:
+    time_base = stream.time_base or Fraction(1, 1_000_000)
+    rate = stream.average_rate or None
+    context = stream.codec_context
+    return VideoInfo(
+        codec=context.codec.canonical_name,
+        size=(context.width, context.height),
+        time_base=time_base,
+        rate_fps=None if rate is None else float(rate),
+        nominal_ns=None if rate is None else round(NS_PER_SECOND / rate),
+        duration_ns=_duration_ns(container, stream),
+        frame_count=stream.frames or None,
+    )
+
+
+def _duration_ns(container: InputContainer, stream: VideoStream) -> int | None:
+    """Return the length of the video stream that the container states, in nanoseconds."""
+    if stream.duration is not None and stream.time_base is not None:
+        return ns_from_pts(stream.duration, stream.time_base)
+    tag = _CLOCK.fullmatch(stream.metadata.get("DURATION", ""))  # Matroska's, a stream
+    if tag is not None:
+        hours, minutes, seconds = tag.groups()
+        total = int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds)
+        return int(total * NS_PER_SECOND)
+    if container.duration is not None and len(container.streams) == 1:
+        return container.duration * 1000
+    return None
+
+
+def read_table(path: Path) -> PacketTable:
+    """Return the packet table of a file, demuxing it once without decoding."""
+    container = open_container(path)
+    try:
+        return PacketTable.read(container.demux(video_stream(container, path)))
+    except av.FFmpegError as error:
+        raise SourceError(f"{path} cannot be read", got=error.strerror) from error
+    finally:
+        container.close()

@@ -23,7 +23,6 @@ _DOOR: Final = {
     "resume": "videoengine.apps.analyze",
 }
 
-__all__ = ["DISCLAIMER", "__version__", *_DOOR]
 
 
 def __getattr__(name: str) -> Any:
@@ -35,4 +34,4 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     """Return what the door offers."""
-    return sorted(__all__)
+    return sorted(["DISCLAIMER", "__version__", *_DOOR])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from typing import Any, Final
+from typing import Any, Final, cast
 
 SIGNIFICANT_DIGITS: Final = 6
 """Floats are rounded to this many significant digits before they are logged."""
@@ -17,11 +17,23 @@ def rounded(value: Any) -> Any:
         if not math.isfinite(value):
             raise ValueError(f"an event cannot hold {value}")
         return float(f"{value:.{SIGNIFICANT_DIGITS}g}")
-    if isinstance(value, dict):
-        return {key: rounded(item) for key, item in value.items()}
+    row = as_object(value)
+    if row is not None:
+        return {key: rounded(item) for key, item in row.items()}
+    items = as_items(value)
+    return value if items is None else [rounded(item) for item in items]
+
+
+def as_object(value: object) -> dict[str, Any] | None:
+    """Return `value` if it is a JSON object, else None."""
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else None
+
+
+def as_items(value: object) -> list[Any] | None:
+    """Return the items of a list or tuple, else None."""
     if isinstance(value, (list, tuple)):
-        return [rounded(item) for item in value]
-    return value
+        return list(cast("list[Any] | tuple[Any, ...]", value))
+    return None
 
 
 def dumps(value: Any) -> str:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from videoengine import durable
+from videoengine.canonical import as_object
 from videoengine.errors import CaseError, OutputError
 from videoengine.events import SCHEMA, Event
 from videoengine.log import EventLog, FsyncPolicy, read_log
@@ -108,9 +109,9 @@ def _read_json(path: Path) -> Any:
 
 def read_manifest(path: Path) -> Manifest:
     """Read and check a `manifest.json`."""
-    row = _read_json(path)
-    if not isinstance(row, dict):
-        raise CaseError(f"{path.name} is not an object", got=type(row).__name__)
+    row = as_object(_read_json(path))
+    if row is None:
+        raise CaseError(f"{path.name} is not an object")
     schema = row.get("schema")
     if isinstance(schema, int) and schema > SCHEMA:
         raise CaseError(
@@ -133,7 +134,8 @@ def read_manifest(path: Path) -> Manifest:
             Epoch.from_json(epoch)
     except (TypeError, ValueError, KeyError, ZeroDivisionError) as error:
         raise CaseError(f"{path.name} has a damaged row", got=error) from error
-    return Manifest(**{**row, "source": source})
+    row["source"] = source
+    return Manifest(**row)
 
 
 class Case:
@@ -239,8 +241,8 @@ class Case:
         path = self.path / CHECKPOINT
         if not path.exists():
             return None
-        row = _read_json(path)
-        if not isinstance(row, dict) or not isinstance(row.get("run_id"), str):
+        row = as_object(_read_json(path))
+        if row is None or not isinstance(row.get("run_id"), str):
             raise CaseError(f"{path.name} is damaged", remedy=f"Delete it: rm {path}")
         return row
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, get_args
 
-from videoengine.canonical import digest, dumps, rounded
+from videoengine.canonical import as_items, as_object, digest, dumps, rounded
 from videoengine.errors import CaseError
 
 SCHEMA: Final = 1
@@ -334,11 +334,11 @@ def plain(payload: Any) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return value
+    row = as_object(value)
+    if row is not None:
+        return {str(key): _plain(item) for key, item in row.items()}
+    items = as_items(value)
+    return value if items is None else [_plain(item) for item in items]
 
 
 @dataclass(frozen=True, slots=True)
@@ -397,13 +397,14 @@ _TYPES: Final[dict[str, type | tuple[type, ...]]] = {
 }
 
 
-def event_from_json(row: Any) -> Event:
+def event_from_json(value: Any) -> Event:
     """Return the event of a log line's object, or raise CaseError.
 
     Unknown kinds are kept: a plug-in may log its own. A newer schema is refused.
     """
-    if not isinstance(row, dict):
-        raise CaseError("A log line is not an object", got=type(row).__name__)
+    row = as_object(value)
+    if row is None:
+        raise CaseError("A log line is not an object", got=type(value).__name__)
     if isinstance(row.get("schema"), int) and row["schema"] > SCHEMA:
         raise CaseError(
             "The case comes from a newer videoengine",

@@ -104,7 +104,9 @@ class Epoch:
     @classmethod
     def from_json(cls, row: dict[str, Any]) -> Epoch:
         """Return the epoch of a manifest's row."""
-        return cls(**{**row, "time_base": Fraction(row["time_base"])})
+        values: dict[str, Any] = dict(row)
+        values["time_base"] = Fraction(row["time_base"])
+        return cls(**values)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from videoengine.canonical import as_items, as_object
 from videoengine.cards import MODALITIES
 from videoengine.errors import UsageError, nearest
 from videoengine.plugins import STAGES, load
@@ -79,12 +80,13 @@ def parse_preset(name: str, row: Mapping[str, Any]) -> Preset:
     modality = row.get("modality")
     if modality is not None:
         check_modality(modality)
-    tables = row.get("stages")
-    if not isinstance(tables, list) or not tables:
+    tables = as_items(row.get("stages"))
+    if not tables:
         raise UsageError(f"The preset {name!r} lists no stages", allowed="[[stages]] tables")
     choices: list[StageChoice] = []
-    for table in tables:
-        if not isinstance(table, dict) or not isinstance(table.get("name"), str):
+    for item in tables:
+        table = as_object(item)
+        if table is None or not isinstance(table.get("name"), str):
             raise UsageError(f"A stage of preset {name!r} has no name", allowed='name = "…"')
         options = {key: value for key, value in table.items() if key != "name"}
         choices.append(StageChoice(table["name"], options))

@@ -1,5 +1,5 @@
-// CPU side of color_conversion. Per output row: fold the source rows under the filter into one row of
-// 15-bit samples, resample that row, then turn Y, U, V into R, G, B.
+// CPU side of color_conversion. Per output row: fold the source rows under the filter into one row
+// of 15-bit samples, resample that row, then turn Y, U, V into R, G, B.
 #include "videoengine/color_conversion.h"
 
 #include <algorithm>
@@ -40,9 +40,9 @@ int taps_for(int count, int one) {
   return std::max((count + kGroup - 1) / kGroup * kGroup, kGroup);
 }
 
-// Fills `filter` for an axis of `full` luma samples. With `half`, the samples are chroma, one for two;
-// `shifted` sites them on the first of the pair instead of midway. Positions are exact: they are
-// counted in units of 1 / (4 * target) of a sample.
+// Fills `filter` for an axis of `full` luma samples. With `half`, the samples are chroma, one for
+// two; `shifted` sites them on the first of the pair instead of midway. Positions are exact: they
+// are counted in units of 1 / (4 * target) of a sample.
 void design(Filter& filter, int full, int target, bool half, bool shifted, int one) {
   if (filter.fits(full, target, half, shifted, one)) return;
   filter.source = full, filter.target = target, filter.half = half, filter.shifted = shifted;
@@ -93,6 +93,14 @@ inline std::uint16_t weight_at(const Filter& filter, int row, int tap) {
       filter.weight[static_cast<std::size_t>(row) * filter.taps + tap]);
 }
 
+// A sample moved to the top of 16 bits, times a weight of 15: a 15-bit number.
+template <typename Sample>
+__attribute__((always_inline)) inline std::uint16_t weighted(Sample sample, int shift,
+                                                             std::uint16_t weight) {
+  const auto top = static_cast<std::uint16_t>(sample << shift);
+  return static_cast<std::uint16_t>((top * std::uint32_t{weight}) >> 16);
+}
+
 // sum[x] (+)= Σ rows[k][x] * weights[k], in 15 bits: 255 in 8 bits becomes 255 * 128.
 template <typename Sample>
 __attribute__((always_inline)) inline void fold(const Sample* const rows[kGroup],
@@ -103,10 +111,10 @@ __attribute__((always_inline)) inline void fold(const Sample* const rows[kGroup]
   for (int x = 0; x < count; ++x) {
     // one truncated product loses half a unit in the mean: four lose two
     std::uint16_t value = first ? 2 : static_cast<std::uint16_t>(sum[x] + 2);
-    value += static_cast<std::uint16_t>((static_cast<std::uint16_t>(a[x] << shift) * std::uint32_t{p}) >> 16);
-    value += static_cast<std::uint16_t>((static_cast<std::uint16_t>(b[x] << shift) * std::uint32_t{q}) >> 16);
-    value += static_cast<std::uint16_t>((static_cast<std::uint16_t>(c[x] << shift) * std::uint32_t{r}) >> 16);
-    value += static_cast<std::uint16_t>((static_cast<std::uint16_t>(d[x] << shift) * std::uint32_t{s}) >> 16);
+    value += weighted(a[x], shift, p);
+    value += weighted(b[x], shift, q);
+    value += weighted(c[x], shift, r);
+    value += weighted(d[x], shift, s);
     sum[x] = std::min<std::uint16_t>(value, 32767);
   }
 }
@@ -254,7 +262,8 @@ Coefficients coefficients(const Picture& picture) {
   if (picture.matrix == Matrix::kBt601) kr = 0.299, kb = 0.114;
   if (picture.matrix == Matrix::kBt2020) kr = 0.2627, kb = 0.0593;
   // An n-bit code is the 8-bit one times 2^(n - 8), but full range ends at 2^n - 1.
-  const double top = static_cast<double>((1 << picture.bit_depth) - 1) / (1 << (picture.bit_depth - 8));
+  const double codes = 1 << picture.bit_depth;
+  const double top = (codes - 1) * 256 / codes;
   const double luma = picture.full_range ? 255.0 / top : 255.0 / 219;
   const double chroma = picture.full_range ? 255.0 / top : 255.0 / 224;
   const auto whole = [](double value) {

@@ -111,7 +111,9 @@ class MeanStage:
         hook: Callable[[Sequence[Work]], Any] | None = None,
         **spec: Any,
     ) -> None:
-        self.spec = StageSpec(name, ModelCard(f"test/{name}", "test", 1), **{"rate_hz": 5.0, **spec})
+        self.spec = StageSpec(
+            name, ModelCard(f"test/{name}", "test", 1), **{"rate_hz": 5.0, **spec}
+        )
         self.hook = hook
         self.batches: list[int] = []
 
@@ -129,15 +131,14 @@ class MeanStage:
         for work in works:
             total = sums.get(work.stream_id, work.state["sum"])
             mean = float(np.mean([frame.pixels.planes()[0].mean() for frame in work.clip.frames]))
-            total += mean + sum(float(a.array.sum()) for a in work.inputs.values())
+            handed = sum(float(array.array.sum()) for array in work.inputs.values())
+            total = total + mean + handed
             sums[work.stream_id] = total
             payload = MeasurementPayload("mean", total, "gray", None, mean, None)
             outputs = tuple(
                 NamedArray(name, np.array([mean], np.float32)) for name in self.spec.provides
             )
-            results.append(
-                Result((Draft("measurement", payload),), outputs, {"sum": total})
-            )
+            results.append(Result((Draft("measurement", payload),), outputs, {"sum": total}))
         return results
 
     def encode(self, state: Any) -> bytes:
@@ -161,7 +162,9 @@ class ListSink:
 
     def checkpoint(self, row: dict[str, Any]) -> None:
         with self.lock:
-            self.checkpoints.append({**json.loads(json.dumps(row)), "events_before": len(self.events)})
+            self.checkpoints.append(
+                {**json.loads(json.dumps(row)), "events_before": len(self.events)}
+            )
 
     def canonical(self) -> list[str]:
         return [event.canonical() for event in self.events]

@@ -70,7 +70,11 @@ def test_no_clip_spans_two_epochs_and_each_gap_is_one_event() -> None:
         assert {row["epoch"] for row in event.evidence} <= {event.epoch, event.epoch - 1}
     sums = [event.payload["value"] for event in sink.events if event.kind == "measurement"]
     assert sums[4] < sums[3], "the state restarts with the epoch"
-    assert [epoch.offset_ns for epoch in engine.lanes[0].epochs] == [0, 5_000_000_000, 6_000_000_000]
+    assert [epoch.offset_ns for epoch in engine.lanes[0].epochs] == [
+        0,
+        5_000_000_000,
+        6_000_000_000,
+    ]
 
 
 def test_the_last_frame_of_an_epoch_is_sampled_for_stages_that_ask() -> None:

@@ -1,0 +1,81 @@
+# Two commands do all the set-up: `make demo` and `make test`. Everything lives in .venv/.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PINS := -c constraints.txt
+export PIP_BUILD_CONSTRAINT := $(CURDIR)/constraints.txt
+NATIVE := $(shell find cuda -type f)
+
+.PHONY: help demo test check format test-wheel bench bench-gpu soak clean
+help:
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /: /'
+
+# --- environment -------------------------------------------------------------------------------
+
+$(VENV)/.created:
+	@missing=""; \
+	command -v $(PYTHON) >/dev/null || missing="$$missing python3"; \
+	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || missing="$$missing python3-venv"; \
+	$(PYTHON) -c 'import os, sysconfig; os.stat(os.path.join(sysconfig.get_path("include"), "Python.h"))' 2>/dev/null \
+	  || missing="$$missing python3-dev"; \
+	command -v g++ >/dev/null || missing="$$missing g++"; \
+	command -v git >/dev/null || missing="$$missing git"; \
+	if [ -n "$$missing" ]; then \
+	  echo "Missing on this machine:$$missing. Run: apt-get install -y$$missing" >&2; exit 1; fi
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --upgrade 'pip>=25.1'
+	@touch $@
+
+$(VENV)/.core: $(VENV)/.created pyproject.toml constraints.txt $(NATIVE)
+	$(PIP) install $(PINS) -e .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.core
+	$(PIP) install $(PINS) --group dev -e '.[models]'
+	@touch $@
+
+# --- what people run ---------------------------------------------------------------------------
+
+demo: $(VENV)/.core  ## analyse a clip that the engine makes itself, and say where the report is
+	$(BIN)/videoengine demo --out demo
+
+test: $(VENV)/.test  ## every test that needs no GPU; VIDEOENGINE_SHARED names the real clips
+	$(BIN)/python -m pytest --durations=10
+
+check: $(VENV)/.test  ## format, lint, types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pyright
+
+format: $(VENV)/.test  ## rewrite the files as `make check` wants them
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# The wheel is installed without torch: what passes here needs none.
+test-wheel: $(VENV)/.created  ## the test suite against the wheel, outside the checkout, without torch
+	rm -rf build/wheel build/outside && mkdir -p build/wheel
+	$(PIP) wheel --no-deps --wheel-dir build/wheel .
+	$(PYTHON) -m venv --clear build/outside
+	build/outside/bin/python -m pip --quiet install --upgrade 'pip>=25.1'
+	build/outside/bin/python -m pip --quiet install $(PINS) build/wheel/*.whl pytest hypothesis
+	@folder=$$(mktemp -d) && cp -r tests pyproject.toml $$folder && \
+	  outside=$(CURDIR)/build/outside/bin && shared=$${VIDEOENGINE_SHARED:-$(CURDIR)/../shared} && \
+	  cd $$folder && VIDEOENGINE_REQUIRE= VIDEOENGINE_SHARED=$$shared $$outside/pytest -m 'not slow' ; \
+	  status=$$?; rm -rf $$folder; exit $$status
+
+bench: $(VENV)/.test  ## every CPU benchmark, peers interleaved; JSON under docs/benchmarks/
+	$(PIP) install $(PINS) --group bench
+	$(BIN)/python tests/benchmarks/run.py
+
+bench-gpu: $(VENV)/.test  ## what needs a CUDA device
+	$(BIN)/python -m pytest -m cuda
+
+soak: $(VENV)/.test  ## the long versions: 50 kills, 2 hours of media
+	VIDEOENGINE_SOAK=1 $(BIN)/python -m pytest tests/integration/test_kill.py
+	$(BIN)/python tests/benchmarks/memory.py
+
+clean:  ## remove everything that make made
+	rm -rf $(VENV) build demo

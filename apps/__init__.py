@@ -1,0 +1,1 @@
+"""The verbs: thin programs over the spine, the streams and the models."""

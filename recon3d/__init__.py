@@ -1,0 +1,1 @@
+"""Scenes, splats and the simulator: they come with their own issues."""

@@ -1,0 +1,108 @@
+"""From FFmpeg's pixel formats to ours: layout, depth, color, and the planes as arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from av.video.frame import VideoFrame
+from numpy.typing import NDArray
+
+from videoengine.frames import Color, Layout, Matrix, Planes
+
+_DIRECT: Final[dict[str, tuple[Layout, int]]] = {
+    "yuv420p": ("yuv420p", 8),
+    "yuvj420p": ("yuv420p", 8),
+    "yuva420p": ("yuv420p", 8),
+    "yuv420p9le": ("yuv420p", 9),
+    "yuv420p10le": ("yuv420p", 10),
+    "yuv420p12le": ("yuv420p", 12),
+    "yuv420p14le": ("yuv420p", 14),
+    "yuv420p16le": ("yuv420p", 16),
+    "nv12": ("nv12", 8),
+    "p010le": ("p010", 10),
+    "p012le": ("p010", 12),
+    "p016le": ("p010", 16),
+    "rgb24": ("rgb24", 8),
+    "gray": ("gray", 8),
+    "gray10le": ("gray", 10),
+    "gray12le": ("gray", 12),
+    "gray14le": ("gray", 14),
+    "gray16le": ("gray", 16),
+}
+"""Formats handed on as they are. yuva420p keeps its alpha unread."""
+
+_MATRIX: Final[dict[int, Matrix]] = {
+    1: "bt709",
+    4: "bt601",
+    5: "bt601",
+    6: "bt601",
+    7: "bt709",
+    9: "bt2020",
+    10: "bt2020",
+}
+"""AVColorSpace to ours. FCC is BT.601 within 0.3 %, SMPTE 240M BT.709 within 1 %."""
+
+FULL_RANGE: Final = 2
+LIMITED_RANGE: Final = 1
+SD_HEIGHT: Final = 576
+"""Pictures this high or lower that state no matrix are taken for BT.601, others for BT.709."""
+
+
+@dataclass(frozen=True, slots=True)
+class PictureFormat:
+    """How the pictures of one pixel format are handed out."""
+
+    layout: Layout
+    bit_depth: int
+    color: Color
+    convert_to: str | None
+    """Format that swscale makes of it when somebody asks for planes, or None."""
+
+
+def picture_format(frame: VideoFrame) -> PictureFormat:
+    """Return how `frame` is handed out; no plane is touched."""
+    name = frame.format.name
+    matrix = _MATRIX.get(frame.colorspace, "bt601" if frame.height <= SD_HEIGHT else "bt709")
+    full = frame.color_range == FULL_RANGE or name.startswith("yuvj")
+    if name in _DIRECT:
+        layout, depth = _DIRECT[name]
+        if layout == "gray":  # still images in gray are full range unless they say otherwise
+            full = frame.color_range != LIMITED_RANGE
+        return PictureFormat(layout, depth, Color(matrix, full), None)
+    colors = frame.format
+    if colors.is_rgb or colors.has_palette or colors.is_bit_stream:
+        return PictureFormat("rgb24", 8, Color(matrix, True), "rgb24")
+    if name.startswith(("gray", "ya")):
+        return PictureFormat("gray", 8, Color(matrix, frame.color_range != LIMITED_RANGE), "gray")
+    return PictureFormat("yuv420p", 8, Color(matrix, full), "yuv420p")
+
+
+def load_planes(frame: VideoFrame, form: PictureFormat) -> Planes:
+    """Return the planes of `frame` without a copy, or as swscale converts them."""
+    if form.convert_to is not None:
+        full = FULL_RANGE if form.color.full_range else LIMITED_RANGE
+        frame = frame.reformat(
+            format=form.convert_to, src_color_range=full, dst_color_range=full
+        )
+    width, height = frame.width, frame.height
+    half = ((height + 1) // 2, (width + 1) // 2)
+    depth = form.bit_depth
+    if form.layout == "rgb24":
+        return (_plane(frame, 0, (height, width, 3), depth),)
+    luma = _plane(frame, 0, (height, width), depth)
+    if form.layout == "gray":
+        return (luma,)
+    if form.layout == "yuv420p":
+        return (luma, _plane(frame, 1, half, depth), _plane(frame, 2, half, depth))
+    return (luma, _plane(frame, 1, (*half, 2), depth))
+
+
+def _plane(frame: VideoFrame, index: int, shape: tuple[int, ...], depth: int) -> NDArray[Any]:
+    plane = frame.planes[index]
+    dtype = np.dtype(np.uint16 if depth > 8 else np.uint8)
+    row = plane.line_size // dtype.itemsize
+    samples = np.frombuffer(plane, dtype)
+    inner = int(np.prod(shape[1:]))
+    return samples[: shape[0] * row].reshape(shape[0], row)[:, :inner].reshape(shape)
