@@ -209,6 +209,7 @@ class _Session:
             source.close()
             raise
         self.lane: Lane = engine.add(source, self.writer, case.manifest.run_id)
+        self.lane.opening = lambda: self._run_line(self.state)
 
     def go_on(self, lines: Sequence[Event]) -> None:
         """Continue the run that these `run` lines began."""
@@ -229,6 +230,8 @@ class _Session:
             if checkpoint is not None and checkpoint["run_id"] == self.lane.run_id:
                 first = checkpoint["seq"]
                 self.lane.decode(checkpoint, time.monotonic_ns())
+                self.writer.put([self._run_line("resumed")])
+                self.lane.opening = None
             self.lane.known = frozenset(
                 event.key
                 for event in self.case.events(verify=False)
@@ -288,7 +291,6 @@ class _Session:
         began = time.monotonic()
         until_ns = self.case.manifest.config["until_ns"]
         try:
-            self.writer.put([self._run_line(self.state)])
             self.engine.run(until_ns=until_ns, progress=progress)
             self.writer.put([self._run_line("closed")])
         finally:

@@ -6,6 +6,7 @@ import hashlib
 import re
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import unquote, urlsplit
 
 from videoengine.case import Case, SourceRecord
 from videoengine.errors import SourceError, redact
@@ -57,17 +58,39 @@ def record_source(
     if stamps is not None:
         options["stamps"] = str(Path(stamps).absolute())
         options["stamps_sha256"] = fingerprint(Path(stamps))[1]
-    if _SCHEME.match(source):
+    if _SCHEME.match(source) and not source.lower().startswith("file://"):
         uri = redact(source)
         return SourceRecord(uri, 0, hashlib.sha256(uri.encode()).hexdigest(), "uri", options)
-    path = Path(source).absolute()
+    path = _local(source).absolute()
     size, sha256 = fingerprint(path)
     kind = "folder" if path.is_dir() else "file"
     return SourceRecord(str(path), size, sha256, kind, options)
 
 
+def _local(source: str) -> Path:
+    """Return the path that `source` names, which may be a `file://` URI."""
+    if source.lower().startswith("file://"):
+        return Path(unquote(urlsplit(source).path))
+    return Path(source)
+
+
 def reopen_source(case: Case, source: str | Path | None = None) -> Source:
     """Open the source of a case again, from where it was or from `source`.
+
+    Raises:
+        SourceError: It is gone, or it is not what was analyzed.
+    """
+    place, options = locate_source(case, source)
+    return open_source(
+        place,
+        stream_id=case.manifest.stream_id,
+        fps=options.get("fps"),
+        stamps=options.get("stamps"),
+    )
+
+
+def locate_source(case: Case, source: str | Path | None = None) -> tuple[str, dict[str, Any]]:
+    """Return where the unchanged source of a case lies, and what it was opened with.
 
     Raises:
         SourceError: It is gone, or it is not what was analyzed.
@@ -82,21 +105,17 @@ def reopen_source(case: Case, source: str | Path | None = None) -> Source:
     if stamps is not None:
         _same(Path(str(stamps)), options.get("stamps_sha256"), "The file of stamps")
     if record.kind == "uri":
-        place = record.path
-    else:
-        path = Path(record.path if source is None else source)
-        if not path.exists():
-            raise SourceError(
-                "The source of this case is not there",
-                got=path,
-                allowed="the file or folder that was analyzed",
-                remedy=MOVED,
-            )
-        _same_source(path, record)
-        place = str(path)
-    return open_source(
-        place, stream_id=case.manifest.stream_id, fps=options.get("fps"), stamps=stamps
-    )
+        return record.path, options
+    path = _local(record.path if source is None else str(source))
+    if not path.exists():
+        raise SourceError(
+            "The source of this case is not there",
+            got=path,
+            allowed="the file or folder that was analyzed",
+            remedy=MOVED,
+        )
+    _same_source(path, record)
+    return str(path), options
 
 
 def _same_source(path: Path, record: SourceRecord) -> None:

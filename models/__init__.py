@@ -1,0 +1,1 @@
+"""Models: stages that say what is in the video, each behind a card."""

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 from av.video.frame import VideoFrame
+from av.video.plane import VideoPlane
 from numpy.typing import NDArray
 
 from videoengine.frames import Color, Layout, Matrix, Planes
@@ -43,6 +44,9 @@ _MATRIX: Final[dict[int, Matrix]] = {
     10: "bt2020",
 }
 """AVColorSpace to ours. FCC is BT.601 within 0.3 %, SMPTE 240M BT.709 within 1 %."""
+
+_BYTE: Final[np.dtype[Any]] = np.dtype(np.uint8)
+_WORD: Final[np.dtype[Any]] = np.dtype(np.uint16)
 
 FULL_RANGE: Final = 2
 LIMITED_RANGE: Final = 1
@@ -87,22 +91,24 @@ def load_planes(frame: VideoFrame, form: PictureFormat) -> Planes:
             format=form.convert_to, src_color_range=full, dst_color_range=full
         )
     width, height = frame.width, frame.height
-    half = ((height + 1) // 2, (width + 1) // 2)
-    depth = form.bit_depth
+    wide, high = (width + 1) // 2, (height + 1) // 2
+    planes = frame.planes
+    dtype = _WORD if form.bit_depth > 8 else _BYTE
     if form.layout == "rgb24":
-        return (_plane(frame, 0, (height, width, 3), depth),)
-    luma = _plane(frame, 0, (height, width), depth)
+        return (_rows(planes[0], height, 3 * width, dtype).reshape(height, width, 3),)
+    luma = _rows(planes[0], height, width, dtype)
     if form.layout == "gray":
         return (luma,)
     if form.layout == "yuv420p":
-        return (luma, _plane(frame, 1, half, depth), _plane(frame, 2, half, depth))
-    return (luma, _plane(frame, 1, (*half, 2), depth))
+        return (
+            luma,
+            _rows(planes[1], high, wide, dtype),
+            _rows(planes[2], high, wide, dtype),
+        )
+    return (luma, _rows(planes[1], high, 2 * wide, dtype).reshape(high, wide, 2))
 
 
-def _plane(frame: VideoFrame, index: int, shape: tuple[int, ...], depth: int) -> NDArray[Any]:
-    plane = frame.planes[index]
-    dtype = np.dtype(np.uint16 if depth > 8 else np.uint8)
+def _rows(plane: VideoPlane, height: int, samples: int, dtype: np.dtype[Any]) -> NDArray[Any]:
     row = plane.line_size // dtype.itemsize
-    samples = np.frombuffer(plane, dtype)
-    inner = int(np.prod(shape[1:]))
-    return samples[: shape[0] * row].reshape(shape[0], row)[:, :inner].reshape(shape)
+    whole = np.frombuffer(plane, dtype, height * row)
+    return whole.reshape(height, row)[:, :samples]

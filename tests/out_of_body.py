@@ -50,6 +50,8 @@ class Scene:
     drape: float = 0.0
     """Part of the width covered by a drape."""
     mottle: float = 0.15
+    clutter: int = 9
+    """Pieces of furniture; above 20 their surfaces are patterned too."""
 
 
 SCENES: Final = (
@@ -59,6 +61,9 @@ SCENES: Final = (
     Scene("bright_room_warm", "bright_room", 4, warm=True, gain=0.9),
     Scene("bright_room_warm_soft", "bright_room", 5, warm=True, blur=15, round_view=True),
     Scene("bright_room_glaring", "bright_room", 6, gain=1.9),
+    Scene("bright_room_cluttered", "bright_room", 7, clutter=60),
+    Scene("bright_room_warm_cluttered", "bright_room", 8, warm=True, clutter=60),
+    Scene("bright_room_warm_lit", "bright_room", 9, warm=True, round_view=True, falloff=0.9),
     Scene("dark_room", "dark_room", 11, gain=0.05, noise=4.0),
     Scene("dark_room_black", "dark_room", 12, gain=0.003, noise=1.0),
     Scene("dark_room_warm", "dark_room", 13, gain=0.09, noise=4.0, warm=True),
@@ -189,8 +194,8 @@ def _room(scene: Scene, rng: np.random.Generator, width: int, height: int) -> Fl
     canvas[floor:] = (0.34, 0.20, 0.11) if scene.warm else (0.30, 0.34, 0.36)
     canvas[: height // 8] = (0.80, 0.76, 0.66) if scene.warm else (0.85, 0.86, 0.86)
     _lamps(canvas, rng, width, height)
-    for _ in range(9):
-        _furniture(canvas, rng, scene.warm, width, height)
+    for _ in range(scene.clutter):
+        _furniture(canvas, rng, scene, width, height)
     for _ in range(3):
         _person(canvas, rng, scene.warm, width, height)
     for _ in range(2):
@@ -212,17 +217,21 @@ def _lamps(canvas: Floats, rng: np.random.Generator, width: int, height: int) ->
 
 
 def _furniture(
-    canvas: Floats, rng: np.random.Generator, warm: bool, width: int, height: int
+    canvas: Floats, rng: np.random.Generator, scene: Scene, width: int, height: int
 ) -> None:
     things: tuple[Color, ...] = (
         ((0.40, 0.22, 0.10), (0.28, 0.12, 0.06), (0.45, 0.10, 0.07), (0.55, 0.45, 0.30))
-        if warm
+        if scene.warm
         else ((0.55, 0.57, 0.60), (0.10, 0.11, 0.13), (0.25, 0.40, 0.62), (0.80, 0.80, 0.78))
     )
-    left, top, right, bottom = _box(rng, width, height, 0.08, 0.3)
+    busy = scene.clutter > 20
+    left, top, right, bottom = _box(rng, width, height, 0.04 if busy else 0.08, 0.3)
     color = np.float32(things[int(rng.integers(len(things)))])
     shade = np.linspace(1.1, 0.7, max(1, right - left), dtype=np.float32)[None, :, None]
     canvas[top:bottom, left:right] = color * shade
+    if busy and right > left and bottom > top:
+        pattern = _noise(rng, right - left, bottom - top, int(rng.integers(3, 12)))
+        canvas[top:bottom, left:right] *= 1 + 0.4 * pattern
     canvas[top : top + 2, left:right] *= 0.4
     canvas[top:bottom, left : left + 2] *= 0.4
 

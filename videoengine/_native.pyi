@@ -13,3 +13,15 @@ def color_conversion(
     matrix: str,
     full_range: bool,
 ) -> None: ...
+
+FRAME_STATISTICS_LENGTH: int
+
+def frame_statistics(
+    planes: Sequence[Any],
+    out: Any,
+    layout: str,
+    bit_depth: int,
+    full_range: bool,
+    instruction_set: str = "best",
+    stream: int = 0,
+) -> None: ...

@@ -135,10 +135,11 @@ class Edge(Generic[T]):
 
     def take(self, count: int) -> list[T]:
         """Remove and return the `count` oldest items; they are in flight until accounted for."""
-        taken = [self._items.popleft()[1] for _ in range(min(count, len(self._items)))]
-        self._in_flight += len(taken)
-        self._condition.notify_all()
-        return taken
+        with self._condition:
+            taken = [self._items.popleft()[1] for _ in range(min(count, len(self._items)))]
+            self._in_flight += len(taken)
+            self._condition.notify_all()
+            return taken
 
     def serve(self, count: int) -> None:
         """Account for items in flight that were served."""

@@ -169,6 +169,9 @@ class Engine:
         gap = lane.source.clock.gap
         assert epoch is not None
         lane.epochs.append(epoch)
+        if lane.opening is not None:
+            lane.sink.put([lane.opening()])
+            lane.opening = None
         for stage in lane.stages:
             stage.sampler.begin(frame)
         if gap is None or lane.last_frame is None:

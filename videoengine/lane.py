@@ -162,6 +162,8 @@ class Lane:
         self.known: frozenset[str] = frozenset()
         """Keys that the log held already when the run was resumed."""
         self.epochs: list[Epoch] = []
+        self.opening: Callable[[], Event] | None = None
+        """Makes the `run` line that goes before everything else, once the first stamp is known."""
         self.failures: list[str] = []
         self.events = 0
         self.frames = 0

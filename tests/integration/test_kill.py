@@ -26,7 +26,9 @@ DRIVER = Path(__file__).parent.parent / "support" / "kill_driver.py"
 OPERATIONS = ("write", "fsync", "rename")
 
 
-def drive(count_file: Path, operation: str, number: int, *arguments: object) -> subprocess.Popen[bytes]:
+def drive(
+    count_file: Path, operation: str, number: int, *arguments: object
+) -> subprocess.Popen[bytes]:
     command = [sys.executable, DRIVER, count_file, operation, number, *arguments]
     return subprocess.Popen(
         [str(part) for part in command], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
@@ -42,7 +44,9 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def unbroken(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], dict[str, int], float]:
+def unbroken(
+    clip: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[list[str], dict[str, int], float]:
     """Canonical events of an unbroken run, its durable operations, and its seconds."""
     folder = tmp_path_factory.mktemp("unbroken")
     began = time.monotonic()

@@ -41,7 +41,9 @@ def write_clip(
     source: Any = moving(size) if pictures is None else pictures
     frames = (source(n) for n in range(len(stamps))) if callable(source) else iter(source)
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=25, options=options or {"preset": "ultrafast", "crf": "20"})
+        stream = container.add_stream(
+            codec, rate=25, options=options or {"preset": "ultrafast", "crf": "20"}
+        )
         stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
         stream.time_base = stream.codec_context.time_base = Fraction(1, 1000)
         for stamp, rgb in zip(stamps, frames, strict=False):

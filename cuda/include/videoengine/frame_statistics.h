@@ -158,9 +158,9 @@ VIDEOENGINE_HD Code is_highlight(Code y, Code cb, Code cr) {
                                                 at_least(kHighlightChroma, magnitude(cr))));
 }
 
-// Warm: red, orange, yellow or pink enough for its luma.
+// Warm: red, orange, yellow or pink enough for its luma, 2 cr - cb being at least a third of it.
 VIDEOENGINE_HD Code is_tissue(Code y, Code cb, Code cr) {
-  const Code warmth = static_cast<Code>(times(8, cr) - times(4, cb));
+  const Code warmth = static_cast<Code>(times(6, cr) - times(3, cb));
   return both(is_lit(y), both(at_least(warmth, y), at_least(times(32, cr), y)));
 }
 

@@ -44,8 +44,11 @@ def reference(
     high, wide = planes[0].shape[:2]
     rows, columns = triangle(high, height), triangle(wide, width)
     if layout == "rgb24":
-        return np.einsum("yh,hwc,xw->yxc", rows, planes[0].astype(float), columns)
-    samples = [plane.astype(float) / (2.0 ** (16 - depth) if layout == "p010" else 1) for plane in planes]
+        channels = planes[0].astype(float).transpose(2, 0, 1)
+        return (rows @ channels @ columns.T).transpose(1, 2, 0)
+    samples = [
+        plane.astype(float) / (2.0 ** (16 - depth) if layout == "p010" else 1) for plane in planes
+    ]
     luma = rows @ samples[0] @ columns.T
     middle, unit = 2.0 ** (depth - 1), 2.0 ** (depth - 8)
     if layout == "gray":

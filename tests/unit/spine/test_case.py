@@ -87,7 +87,7 @@ def test_an_existing_path_is_refused_with_the_remedy(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_no_case_says_so(tmp_path: Path) -> None:
-    with pytest.raises(CaseError, match="not a case; got no manifest.json"):
+    with pytest.raises(CaseError, match=r"not a case; got no manifest\.json"):
         Case.open(tmp_path)
     with pytest.raises(CaseError, match="nothing there"):
         Case.open(tmp_path / "none")

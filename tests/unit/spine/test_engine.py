@@ -316,3 +316,10 @@ def test_metrics_name_every_stream_stage_and_outcome() -> None:
     text = engine.metrics()
     assert 'videoengine_stage_service_seconds_count{stream="s0",stage="mean"} 300' in text
     assert 'videoengine_edge_items_total{stream="s0",edge="mean",outcome="served"} 300' in text
+
+
+def test_a_stage_fed_at_the_pace_of_the_stream_states_what_it_states_offline() -> None:
+    stages = lambda: [MeanStage(rate_hz=12.5, window=3, max_batch=4)]  # noqa: E731
+    offline, _ = run(stages(), FakeSource(range(0, 2000, 40)))
+    online, _ = run(stages(), FakeSource(range(0, 2000, 40), pace_s=0.02))
+    assert online.canonical() == offline.canonical()

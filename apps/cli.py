@@ -1,0 +1,289 @@
+"""`videoengine VERB …`: the command line. A verb imports the heavy modules that it needs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any, Final, NoReturn
+
+import typer
+
+import videoengine
+from videoengine.apps.console import (
+    StoppedError,
+    abandon_stdout,
+    complain,
+    interruptible,
+    progress,
+    show,
+    show_json,
+)
+from videoengine.errors import (
+    EXIT_INTERRUPTED,
+    EXIT_PARTIAL,
+    OutputError,
+    UsageError,
+    VideoEngineError,
+    nearest,
+    one_line,
+)
+
+EXIT_INTERNAL: Final = 1
+DEBUG: Final = "VIDEOENGINE_DEBUG"
+# typer brings its own copy of click, older ones import it: its errors are found by their base.
+_ClickError: Final[type[Any]] = typer.BadParameter.__mro__[2]
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Surgical and endoscopic video analytics. " + videoengine.DISCLAIMER,
+)
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else.")]
+CaseDir = Annotated[Path, typer.Argument(metavar="CASE", help="A case directory.")]
+Moved = Annotated[
+    str | None, typer.Option("--source", metavar="PATH", help="Where the source is, if it moved.")
+]
+
+
+def main() -> NoReturn:
+    """Run the command line and exit."""
+    signal.signal(signal.SIGTERM, _terminate)
+    sys.exit(run(sys.argv[1:]))
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code; every error is one line on stderr."""
+    try:
+        code = app(list(arguments), prog_name="videoengine", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except BrokenPipeError:
+        abandon_stdout()
+        return OutputError.exit_code
+    except StoppedError as error:
+        complain(str(error))
+        return EXIT_INTERRUPTED
+    except (KeyboardInterrupt, typer.Abort):
+        complain("Interrupted.")
+        return EXIT_INTERRUPTED
+    except VideoEngineError as error:
+        complain(error.line())
+        return error.exit_code
+    except Exception as error:  # noqa: BLE001 - the top level of the app
+        return _unexpected(error)
+
+
+def _unexpected(error: Exception) -> int:
+    if isinstance(error, _ClickError):
+        text = one_line(error.format_message())
+        near = nearest(getattr(error, "option_name", ""), getattr(error, "possibilities", ()) or ())
+        if near:
+            text = f"{one_line(error.message)} {near}"
+        if text:  # without a verb typer has printed the help already
+            complain(text if text.endswith((".", "?")) else f"{text}.")
+        return UsageError.exit_code
+    if os.environ.get(DEBUG):
+        traceback.print_exception(error)
+    complain(
+        f"Internal error: {type(error).__name__}: {error}. Please report it with the output of "
+        f"`videoengine doctor` and of the same command under {DEBUG}=1."
+    )
+    return EXIT_INTERNAL
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        show(f"videoengine {videoengine.__version__}\n{videoengine.DISCLAIMER}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Hold the options that come before the verb."""
+
+
+@app.command()
+def analyze(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="Video file or image folder.")],
+    out: Annotated[Path, typer.Option("--out", metavar="CASE", help="Case directory to make.")],
+    preset: Annotated[str, typer.Option(help="Name of a preset, or a .toml file.")] = "basic",
+    stages: Annotated[str | None, typer.Option(metavar="A,B", help="Only these stages.")] = None,
+    procedure: Annotated[str | None, typer.Option(metavar="NAME")] = None,
+    modality: Annotated[str | None, typer.Option(help="Kind of endoscopy.")] = None,
+    until: Annotated[str | None, typer.Option(metavar="60s", help="Stop at this time.")] = None,
+    fps: Annotated[str | None, typer.Option(metavar="N", help="Rate of an image folder.")] = None,
+    stamps: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Stamps of an image folder.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(metavar="ID", help="Name of the stream.")] = None,
+    json: Json = False,
+) -> int:
+    """Analyze a recorded procedure into a new case."""
+    from videoengine.apps import analyze as runner
+    from videoengine.media_time import parse_duration
+
+    chosen = None if stages is None else [part.strip() for part in stages.split(",")]
+    until_ns = None if until is None else parse_duration(until)
+    choices: dict[str, Any] = {
+        "stages": chosen,
+        "procedure": procedure,
+        "modality": modality,
+        "until_ns": until_ns,
+    }
+    if not json:
+        _show_config(runner.resolved_config(preset, **choices))
+    where: dict[str, Any] = {"fps": fps, "stamps": stamps, "name": name}
+    with interruptible(f"If {out} was begun, finish it: videoengine resume {out}"):
+        with progress("frames") as tell:
+            outcome = runner.analyze(source, out, preset=preset, progress=tell, **choices, **where)
+        return _finish(outcome, json)
+
+
+@app.command()
+def resume(case: CaseDir, source: Moved = None, json: Json = False) -> int:
+    """Finish an interrupted analysis; of a finished one, write what is missing."""
+    from videoengine.apps import analyze as runner
+
+    with interruptible(f"Go on: videoengine resume {case}"):
+        with progress("frames") as tell:
+            outcome = runner.resume(case, source=source, progress=tell)
+        return _finish(outcome, json)
+
+
+def _show_config(config: dict[str, Any]) -> None:
+    for key, value in config.items():
+        if key == "stages":
+            for stage in value:
+                options = " ".join(f"{k}={v}" for k, v in stage.items() if k != "name")
+                show(f"stage      {stage['name']} {options}".rstrip())
+        else:
+            show(f"{key:10} {'-' if value is None else value}")
+
+
+def _finish(outcome: Any, json: bool) -> int:
+    """Print what a run amounts to and return the exit code."""
+    from videoengine.media_time import clock
+
+    if json:
+        show_json(outcome)
+    else:
+        pace = f" ({outcome.frames / outcome.seconds:.0f} frames/s)" if outcome.seconds else ""
+        show(
+            f"analyzed   {clock(outcome.media_ns, milliseconds=True)} of video, "
+            f"{outcome.frames} frames, {outcome.events} events in {outcome.seconds:.1f} s{pace}"
+        )
+        show(f"case       {outcome.case}")
+        show(f"report     {outcome.case / 'report.html'}")
+    for failure in outcome.failures:
+        complain(f"finished, but: {failure}")
+    return EXIT_PARTIAL if outcome.failures else 0
+
+
+@app.command()
+def verify(case: CaseDir, json: Json = False) -> int:
+    """Check that a case is whole and that its log adds up."""
+    from videoengine.apps.verify import verify as check
+
+    verdict = check(case)
+    if json:
+        show_json(verdict)
+        return 0
+    kinds = ", ".join(f"{count} {kind}" for kind, count in verdict.kinds.items())
+    show(f"{verdict.case} is whole")
+    show(f"events     {verdict.events}, chain and keys unbroken: {kinds or 'none yet'}")
+    show(f"runs       {verdict.runs_closed} finished, {verdict.runs_open} not finished")
+    show(f"ledgers    {verdict.ledgers} balanced")
+    show(f"artifacts  {verdict.artifacts} present")
+    for note in verdict.notes:
+        show(f"note       {note}")
+    return 0
+
+
+@app.command()
+def purge(case: CaseDir, json: Json = False) -> int:
+    """Delete the raw recording in quarantine/; the log says that it was done, and by whom."""
+    from videoengine.apps.purge import purge as empty
+
+    purged = empty(case)
+    if json:
+        show_json(purged)
+    else:
+        show(f"{purged.files} files ({purged.size} bytes) deleted from {purged.case}/quarantine")
+    return 0
+
+
+@app.command()
+def export(
+    case: CaseDir,
+    to: Annotated[str, typer.Option("--to", metavar="FORMAT", help="What to write.")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where; must not exist.")],
+    source: Moved = None,
+    every: Annotated[
+        str | None, typer.Option(metavar="1s", help="Of frames: one per this much time.")
+    ] = None,
+    json: Json = False,
+) -> int:
+    """Write a case as jsonl, csv, webvtt, frames or video; every picture passes the Gate."""
+    from videoengine.apps.export import export as write
+    from videoengine.media_time import parse_duration
+
+    every_ns = None if every is None else parse_duration(every)
+    with interruptible(f"{out} was not made."), progress("pictures") as tell:
+        exported = write(case, to, out, source=source, every_ns=every_ns, progress=tell)
+    if json:
+        show_json(exported)
+    else:
+        show(f"{exported.out}: {exported.count} {exported.unit}")
+    return 0
+
+
+@app.command()
+def doctor(json: Json = False) -> int:
+    """Show what this machine has, and the command that adds what it lacks."""
+    from videoengine.apps.doctor import as_text, examine
+
+    findings = examine()
+    if json:
+        show_json([finding.to_json() for finding in findings])
+    else:
+        show(as_text(findings))
+    return 0
+
+
+@app.command()
+def demo(
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="Folder to make for clip and case.")
+    ] = Path("videoengine-demo"),
+    json: Json = False,
+) -> int:
+    """Make a clip, analyze it, and compare what was found with what is in it."""
+    from videoengine.apps.demo import as_text
+    from videoengine.apps.demo import demo as play
+
+    with interruptible(f"What was made lies in {out}."), progress("frames") as tell:
+        shown = play(out, progress=tell)
+    if json:
+        show_json(shown)
+    else:
+        show(as_text(shown))
+    return EXIT_PARTIAL if shown.failures else 0
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""The terminal: one line per error, progress on stderr, JSON alone on stdout."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from videoengine.errors import one_line
+from videoengine.media_time import NS_PER_SECOND, clock
+
+Progress = Any
+
+
+class StoppedError(Exception):
+    """The user stopped a command; the message says what is left and how to go on."""
+
+
+def complain(line: str) -> None:
+    """Write one line on stderr."""
+    try:
+        print(f"videoengine: {one_line(line)}", file=sys.stderr, flush=True)
+    except OSError:
+        return  # nobody listens; the exit code still tells
+
+
+def show(line: str) -> None:
+    """Write a line for people on stdout."""
+    print(line, flush=True)
+
+
+def show_json(value: Any) -> None:
+    """Write one JSON document on stdout; dataclasses become objects, paths strings."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = dataclasses.asdict(value)
+    print(json.dumps(value, indent=1, default=_plain), flush=True)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def abandon_stdout() -> None:
+    """After a broken pipe: let the interpreter flush into nothing instead of complaining."""
+    sink = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(sink, sys.stdout.fileno())
+    os.close(sink)
+
+
+@contextmanager
+def interruptible(remedy: str) -> Iterator[None]:
+    """Turn an interrupt into StoppedError, with what the user can do next."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise StoppedError(f"Interrupted. {remedy}") from error
+
+
+@contextmanager
+def progress(unit: str) -> Iterator[Any]:
+    """Yield a callback (case time in ns, count): a bar on a terminal, else a line a second."""
+    if sys.stderr.isatty():
+        with _bar(unit) as update:
+            yield update
+    else:
+        yield _Lines(unit)
+
+
+class _Lines:
+    """Writes at most a line a second; none for what takes less."""
+
+    def __init__(self, unit: str) -> None:
+        self._unit = unit
+        self._began = self._newest = time.monotonic()
+
+    def __call__(self, case_ns: int, count: int) -> None:
+        now = time.monotonic()
+        if now - self._newest < 1.0:
+            return
+        self._newest = now
+        pace = count / (now - self._began)
+        text = f"{clock(case_ns)} of video, {count} {self._unit}, {pace:.0f} {self._unit}/s"
+        print(text, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def _bar(unit: str) -> Iterator[Any]:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (BarColumn(28), TextColumn("{task.description}"), TimeElapsedColumn())
+    console = Console(stderr=True)
+    began = time.monotonic()
+    with Progress(*columns, console=console, transient=True) as bars:
+        task = bars.add_task("starting", total=None)
+
+        def update(case_ns: int, count: int) -> None:
+            speed = case_ns / NS_PER_SECOND / max(1e-3, time.monotonic() - began)
+            text = f"{clock(case_ns)} of video  {count} {unit}  {speed:.1f}x real time"
+            bars.update(task, description=text)
+
+        yield update

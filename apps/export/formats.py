@@ -1,0 +1,81 @@
+"""The register of export formats, and the one way to run them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from videoengine.apps.export.images import write_frames
+from videoengine.apps.export.request import Format, Progress, Request
+from videoengine.apps.export.tables import write_csv, write_jsonl, write_webvtt
+from videoengine.apps.export.target import new_target
+from videoengine.apps.export.video import check_container, write_video
+from videoengine.case import Case
+from videoengine.errors import UsageError, nearest
+
+FORMATS: Final[dict[str, Format]] = {
+    "jsonl": Format(write_jsonl, "the events, one JSON object a line", "events"),
+    "csv": Format(write_csv, "the timeline as a table", "rows"),
+    "webvtt": Format(write_webvtt, "the timeline as captions", "cues"),
+    "frames": Format(write_frames, "JPEG pictures in a folder, gated", "pictures", folder=True),
+    "video": Format(write_video, "H.264 in .mp4 or .mkv, gated", "frames", check=check_container),
+}
+"""Name to format; a later format is one line here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What was written."""
+
+    out: Path
+    to: str
+    count: int
+    unit: str
+
+
+def export(
+    case: str | Path,
+    to: str,
+    out: str | Path,
+    *,
+    source: str | Path | None = None,
+    every_ns: int | None = None,
+    progress: Progress | None = None,
+) -> Exported:
+    """Write a finished case to the new file or folder `out`.
+
+    Args:
+        case: The case directory; its newest run has closed.
+        to: One of `FORMATS`.
+        out: Target; nothing may stand there. It appears whole, or not at all.
+        source: Where the recorded source is now, when it moved.
+        every_ns: Of `frames`, one picture per this much case time, in nanoseconds.
+        progress: Called with (case time, count) after each picture.
+
+    Raises:
+        UsageError: Unknown format, or an option that it does not have.
+        SourceError: The source is gone, changed or unreadable.
+        CaseError: The case is damaged or not finished.
+        OutputError: The target exists or cannot be written.
+    """
+    if to not in FORMATS:
+        raise UsageError(
+            "No such export format",
+            got=repr(to),
+            allowed=", ".join(FORMATS),
+            remedy=nearest(to, FORMATS),
+        )
+    if every_ns is not None and to != "frames":
+        raise UsageError("Only frames can be thinned", got=f"--every with {to}", allowed="frames")
+    if every_ns is not None and every_ns <= 0:
+        raise UsageError("--every must be positive", got=every_ns, allowed="40ms is 0.04s; 1s; 1m")
+    chosen = FORMATS[to]
+    opened = Case.open(case)
+    target = Path(out)
+    request = Request(opened, opened.timeline(), target, source, every_ns, progress)
+    if chosen.check is not None:
+        chosen.check(request)
+    with new_target(target, folder=chosen.folder) as temporary:
+        count = chosen.write(request, temporary)
+    return Exported(target, to, count, chosen.unit)

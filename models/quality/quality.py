@@ -1,0 +1,122 @@
+"""The quality stage: what hinders sight in a sample, from one pass over its planes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from videoengine.cards import ModelCard
+from videoengine.events import Draft, QualityPayload, ViewCircle
+from videoengine.frames import Frame
+from videoengine.media_time import NS_PER_SECOND
+from videoengine.models.quality import severities, soiling, view_circle
+from videoengine.models.quality.frame_statistics import CELLS, FrameStatistics, statistics_of
+from videoengine.models.quality.soiling import SoilingState
+from videoengine.stages import Result, StageContext, StageSpec, Work
+
+FROZEN_NS: Final = NS_PER_SECOND
+"""A feed whose content is the same for this long is frozen."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class QualityState:
+    """What the stage keeps of an epoch."""
+
+    content: tuple[int, int] | None
+    """Hash of the last sample."""
+    since_ns: int
+    """Stamp of the first sample with that content."""
+    circle: ViewCircle | None
+    soiling: SoilingState
+
+
+class QualityStage:
+    """View circle, blur, exposure, glare, smoke, lens soiling and frozen feed."""
+
+    def __init__(self, context: StageContext, *, rate_hz: float = 5.0) -> None:
+        """Make the stage; it is the same for every modality.
+
+        Args:
+            context: Not used: a picture is judged as a picture.
+            rate_hz: Samples a second.
+        """
+        self._spec = StageSpec(name="quality", card=CARD, rate_hz=rate_hz)
+
+    @property
+    def spec(self) -> StageSpec:
+        """What the stage asks of the engine."""
+        return self._spec
+
+    def open(self, stream_id: str) -> QualityState:
+        """Return the state of an epoch's start."""
+        return QualityState(None, 0, None, soiling.no_soiling())
+
+    def process(self, works: Sequence[Work]) -> Sequence[Result]:
+        """Measure the last frame of every clip."""
+        return [self._measure(work.state, work.clip.last) for work in works]
+
+    def _measure(self, state: QualityState, frame: Frame) -> Result:
+        statistics = statistics_of(frame.pixels)
+        circle = view_circle.fit_circle(statistics, frame.pixels, state.circle)
+        same = state.content == statistics.content
+        after = QualityState(
+            content=statistics.content,
+            since_ns=state.since_ns if same else frame.pts_ns,
+            circle=circle if circle is not None else state.circle,
+            soiling=soiling.follow(state.soiling, statistics),
+        )
+        payload = self._payload(after, circle, statistics, frame)
+        return Result(events=(Draft(kind="quality", payload=payload),), state=after)
+
+    @staticmethod
+    def _payload(
+        after: QualityState, circle: ViewCircle | None, statistics: FrameStatistics, frame: Frame
+    ) -> QualityPayload:
+        total = statistics.total
+        return QualityPayload(
+            view_circle=circle,
+            blur=severities.blur_of(statistics.seen),
+            exposure=severities.exposure_of(total),
+            glare=severities.glare_of(total),
+            smoke=severities.smoke_of(statistics),
+            soiling=soiling.soiling_of(after.soiling, statistics),
+            frozen=frame.pts_ns - after.since_ns >= FROZEN_NS,
+        )
+
+    def encode(self, state: QualityState) -> bytes:
+        """Return the state: one line of JSON, then the running means as little-endian floats."""
+        circle = state.circle
+        head = {
+            "content": state.content,
+            "since_ns": state.since_ns,
+            "circle": None if circle is None else [circle.cx, circle.cy, circle.radius],
+            "samples": state.soiling.samples,
+        }
+        means = np.stack((state.soiling.luma, state.soiling.change, state.soiling.texture))
+        return json.dumps(head).encode() + b"\n" + means.astype("<f8").tobytes()
+
+    def decode(self, data: bytes) -> QualityState:
+        """Return the state that `encode` wrote."""
+        line, _, rest = data.partition(b"\n")
+        head = json.loads(line)
+        means = np.frombuffer(rest, "<f8").astype(np.float64).reshape(3, CELLS)
+        return QualityState(
+            content=None if head["content"] is None else tuple(head["content"]),
+            since_ns=head["since_ns"],
+            circle=None if head["circle"] is None else ViewCircle(*head["circle"]),
+            soiling=SoilingState(means[0], means[1], means[2], head["samples"]),
+        )
+
+
+CARD: Final = ModelCard(
+    id="quality-rule",
+    family="classical",
+    adapter_version=1,
+    preprocessing="frame_statistics 18x32",
+    input_spec="decoder planes at half resolution",
+    outputs=("quality",),
+)
