@@ -15,6 +15,7 @@ import typer
 
 import videoengine
 from videoengine.apps.console import (
+    ListenerGoneError,
     StoppedError,
     abandon_stdout,
     complain,
@@ -67,7 +68,7 @@ def run(arguments: Sequence[str]) -> int:
         code = app(list(arguments), prog_name="videoengine", standalone_mode=False)
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
-    except BrokenPipeError:
+    except (BrokenPipeError, ListenerGoneError):
         abandon_stdout()
         return OutputError.exit_code
     except StoppedError as error:
@@ -85,10 +86,12 @@ def run(arguments: Sequence[str]) -> int:
 
 def _unexpected(error: Exception) -> int:
     if isinstance(error, _ClickError):
-        text = one_line(error.format_message())
-        near = nearest(getattr(error, "option_name", ""), getattr(error, "possibilities", ()) or ())
+        usage: Any = error
+        text = one_line(usage.format_message())
+        option: str = getattr(usage, "option_name", "")
+        near = nearest(option, getattr(usage, "possibilities", None) or ())
         if near:
-            text = f"{one_line(error.message)} {near}"
+            text = f"No such option: {option}. {near}"
         if text:  # without a verb typer has printed the help already
             complain(text if text.endswith((".", "?")) else f"{text}.")
         return UsageError.exit_code

@@ -15,7 +15,9 @@ from typing import Any
 from videoengine.errors import one_line
 from videoengine.media_time import NS_PER_SECOND, clock
 
-Progress = Any
+
+class ListenerGoneError(Exception):
+    """Whoever read stdout has closed it."""
 
 
 class StoppedError(Exception):
@@ -32,14 +34,17 @@ def complain(line: str) -> None:
 
 def show(line: str) -> None:
     """Write a line for people on stdout."""
-    print(line, flush=True)
+    try:
+        print(line, flush=True)
+    except BrokenPipeError as error:
+        raise ListenerGoneError from error
 
 
 def show_json(value: Any) -> None:
     """Write one JSON document on stdout; dataclasses become objects, paths strings."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         value = dataclasses.asdict(value)
-    print(json.dumps(value, indent=1, default=_plain), flush=True)
+    show(json.dumps(value, indent=1, default=_plain))
 
 
 def _plain(value: Any) -> Any:
@@ -79,10 +84,13 @@ class _Lines:
 
     def __init__(self, unit: str) -> None:
         self._unit = unit
-        self._began = self._newest = time.monotonic()
+        self._began: float | None = None
+        self._newest = 0.0
 
     def __call__(self, case_ns: int, count: int) -> None:
         now = time.monotonic()
+        if self._began is None:
+            self._began = self._newest = now  # what came before the first picture is no progress
         if now - self._newest < 1.0:
             return
         self._newest = now
@@ -98,12 +106,14 @@ def _bar(unit: str) -> Iterator[Any]:
 
     columns = (BarColumn(28), TextColumn("{task.description}"), TimeElapsedColumn())
     console = Console(stderr=True)
-    began = time.monotonic()
+    began: list[float] = []
     with Progress(*columns, console=console, transient=True) as bars:
         task = bars.add_task("starting", total=None)
 
         def update(case_ns: int, count: int) -> None:
-            speed = case_ns / NS_PER_SECOND / max(1e-3, time.monotonic() - began)
+            if not began:
+                began.append(time.monotonic())
+            speed = case_ns / NS_PER_SECOND / max(1e-3, time.monotonic() - began[0])
             text = f"{clock(case_ns)} of video  {count} {unit}  {speed:.1f}x real time"
             bars.update(task, description=text)
 

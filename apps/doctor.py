@@ -107,6 +107,7 @@ def _native() -> Iterator[Finding]:
 def _decoders() -> Iterator[Finding]:
     try:
         import av
+        import av.error
     except ImportError as error:
         yield Finding("decoders", "pyav", "broken", str(error), "pip install 'av>=17'")
         return
@@ -119,7 +120,7 @@ def _decoders() -> Iterator[Finding]:
         try:
             detail = f"a sample picture decoded by {decodes(codec)}"
             yield Finding("decoders", name, "present", detail)
-        except (av.FFmpegError, ValueError) as error:  # an unknown codec is a ValueError
+        except (av.error.FFmpegError, ValueError) as error:  # an unknown codec is a ValueError
             yield Finding("decoders", name, "broken", str(error), remedy)
     for name, (module, remedy) in DECODERS.items():
         yield _package("decoders", name, module=module, remedy=remedy)

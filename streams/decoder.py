@@ -1,8 +1,8 @@
 """The protocol every decoder stands behind, and what it hands out.
 
 A decoder reads one recorded video: container and codec together. It keeps the stream's own stamps
-and touches no plane. PyAV is the first one; torchcodec, decord2, DALI and PyNvVideoCodec fit the same
-five members.
+and touches no plane. PyAV is the first one; torchcodec, decord2, DALI and PyNvVideoCodec fit the
+same members.
 """
 
 from __future__ import annotations

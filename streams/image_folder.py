@@ -14,21 +14,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from statistics import median_low
-from typing import Final
+from typing import Any, Final
 
-import av
 from av.codec import CodecContext
+from av.error import FFmpegError
 from av.packet import Packet
-from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
 from videoengine.errors import SourceError, UsageError
 from videoengine.frames import Pixels
 from videoengine.media_time import NS_PER_SECOND
 from videoengine.sources import PacketLedger
-from videoengine.streams.decoder import LARGEST_AREA, LARGEST_SIDE, Picture, VideoInfo, check_size
+from videoengine.streams.decoder import LARGEST_AREA, Picture, VideoInfo, check_size
 from videoengine.streams.picture_format import load_planes, picture_format
 
 SUFFIXES: Final = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
@@ -79,7 +79,6 @@ class ImageFolder:
         self._next = 0
         self._counted = 0
         self._broken = 0
-        self._codecs: dict[str, VideoCodecContext] = {}
         self._codec = "images"
         self._size = (0, 0)
         if timing.duplicates:
@@ -111,7 +110,7 @@ class ImageFolder:
                 self._packets.demuxed += 1
             try:
                 frame = self._decode(image.path)
-            except (av.FFmpegError, OSError, ValueError) as error:
+            except (FFmpegError, OSError, ValueError) as error:
                 self._broken += 1
                 if not known:
                     self._packets.skip("corrupt")
@@ -127,16 +126,11 @@ class ImageFolder:
         codec = next((name for first, name in SIGNATURES if data.startswith(first)), None)
         if codec is None:
             raise ValueError("this is not an image")
-        context = self._codecs.get(codec)
-        if context is None:
-            context = self._codecs[codec] = CodecContext.create(codec, "r")
-            context.thread_count = 1  # one picture in, the same picture out
-            context.options = {"max_pixels": str(LARGEST_AREA)}
-        try:
-            frames = context.decode(Packet(data))
-        except av.FFmpegError:
-            del self._codecs[codec]  # nothing of a broken image reaches the next one
-            raise
+        # a context for each image: FFmpeg 8's png decoder paints over the picture before otherwise
+        context: Any = CodecContext.create(codec, "r")
+        context.thread_count = 1  # one picture in, the same picture out
+        context.options = {"max_pixels": str(LARGEST_AREA)}
+        frames: list[VideoFrame] = context.decode(Packet(data))
         if not frames or frames[0].is_corrupt:
             raise ValueError("the image is broken")
         self._codec = codec
@@ -168,8 +162,7 @@ class ImageFolder:
         return True
 
     def close(self) -> None:
-        """Forget the codecs."""
-        self._codecs.clear()
+        """Nothing stays open between two images."""
 
 
 def timing(folder: Path, *, fps: float | Fraction | None, stamps: Path | None) -> Timing:
@@ -189,7 +182,7 @@ def timing(folder: Path, *, fps: float | Fraction | None, stamps: Path | None) -
     paths, numbers, duplicates = _listed(folder)
     if stamps is not None:
         ticks = _read_stamps(stamps, len(paths), folder)
-        steps = [b - a for a, b in zip(ticks, ticks[1:], strict=False) if b > a]
+        steps = [b - a for a, b in pairwise(ticks) if b > a]
         nominal = median_low(steps) if steps else None
         rate, time_base = None, _NANOSECOND
     else:
@@ -238,7 +231,7 @@ def _listed(folder: Path) -> tuple[list[Path], list[int] | None, int]:
         for key, match in zip(chosen, found, strict=True)
         if match is not None
     )
-    for (number, path), (following, other) in zip(numbered, numbered[1:], strict=False):
+    for (number, path), (following, other) in pairwise(numbered):
         if number == following:
             raise SourceError(
                 f"Two images in {folder} have the number {number}",

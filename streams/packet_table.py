@@ -12,7 +12,7 @@ from typing import Final, Protocol
 NO_STAMP: Final = -(1 << 63)
 """Stands for a stamp or byte position that a packet does not state."""
 
-Identity = tuple[int, int, int, int]
+Identity = tuple[int, int, int]
 
 
 class PacketLike(Protocol):
@@ -21,11 +21,6 @@ class PacketLike(Protocol):
     @property
     def pts(self) -> int | None:
         """Presentation stamp in ticks."""
-        ...
-
-    @property
-    def dts(self) -> int | None:
-        """Decoding stamp in ticks."""
         ...
 
     @property
@@ -45,8 +40,11 @@ class PacketLike(Protocol):
 
 
 def identity(packet: PacketLike) -> Identity:
-    """Return what tells one packet of a file from every other: (pts, dts, byte position, size)."""
-    return (_known(packet.pts), _known(packet.dts), _known(packet.pos), packet.size)
+    """Return what tells one packet of a file from every other: (pts, byte position, size).
+
+    The decoding stamp is not part of it: FFmpeg makes it up for Matroska, and not after a seek.
+    """
+    return (_known(packet.pts), _known(packet.pos), packet.size)
 
 
 def _known(value: int | None) -> int:
@@ -58,7 +56,6 @@ class PacketTable:
     """Columns of one row per packet, in file order: 8 bytes each, so hours of video stay small."""
 
     pts: array[int]
-    dts: array[int]
     pos: array[int]
     size: array[int]
     keys: array[int]
@@ -67,15 +64,14 @@ class PacketTable:
     @classmethod
     def read(cls, packets: Iterable[PacketLike]) -> PacketTable:
         """Return the table of `packets`; the empty packets that end a file are left out."""
-        table = cls(*(array("q") for _ in range(5)))
+        table = cls(*(array("q") for _ in range(4)))
         for packet in packets:
             if packet.size == 0:
                 continue
             if packet.is_keyframe:
                 table.keys.append(len(table.pts))
-            pts, dts, pos, size = identity(packet)
+            pts, pos, size = identity(packet)
             table.pts.append(pts)
-            table.dts.append(dts)
             table.pos.append(pos)
             table.size.append(size)
         return table
@@ -93,7 +89,7 @@ class PacketTable:
     def _by_identity(self) -> dict[Identity, int]:
         rows: dict[Identity, int] = {}
         for row in self.keys:
-            name = (self.pts[row], self.dts[row], self.pos[row], self.size[row])
+            name = (self.pts[row], self.pos[row], self.size[row])
             rows[name] = -1 if name in rows else row  # two that look alike prove nothing
         return rows
 
@@ -103,7 +99,7 @@ class PacketTable:
         return [self.pts[row] for row in rows], rows
 
     def row_of(self, packet: PacketLike) -> int | None:
-        """Return the row of a key packet read again, or None when it is not clearly in the table."""
+        """Return the row of a key packet read again, or None when that is not clear."""
         row = self._by_identity.get(identity(packet), -1)
         return row if row >= 0 else None
 

@@ -87,9 +87,7 @@ def load_planes(frame: VideoFrame, form: PictureFormat) -> Planes:
     """Return the planes of `frame` without a copy, or as swscale converts them."""
     if form.convert_to is not None:
         full = FULL_RANGE if form.color.full_range else LIMITED_RANGE
-        frame = frame.reformat(
-            format=form.convert_to, src_color_range=full, dst_color_range=full
-        )
+        frame = frame.reformat(format=form.convert_to, src_color_range=full, dst_color_range=full)
     width, height = frame.width, frame.height
     wide, high = (width + 1) // 2, (height + 1) // 2
     planes = frame.planes
@@ -110,5 +108,5 @@ def load_planes(frame: VideoFrame, form: PictureFormat) -> Planes:
 
 def _rows(plane: VideoPlane, height: int, samples: int, dtype: np.dtype[Any]) -> NDArray[Any]:
     row = plane.line_size // dtype.itemsize
-    whole = np.frombuffer(plane, dtype, height * row)
+    whole = np.frombuffer(memoryview(plane), dtype, height * row)
     return whole.reshape(height, row)[:, :samples]

@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, cast
 
 import av
 import av.logging
 from av.container import InputContainer
+from av.error import FFmpegError, InvalidDataError
 from av.packet import Packet
+from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -50,6 +52,7 @@ TAIL_PERIODS: Final = 5
 SEEK_TRIES: Final = 3
 
 _CLOCK = re.compile(r"(\d+):(\d+):(\d+(?:\.\d+)?)")
+_TOO_LARGE = re.compile(r"Picture size (\d+)x(\d+) ")
 _log_lock = threading.Lock()
 
 
@@ -98,7 +101,7 @@ class PyAVDecoder:
         try:
             for packet in self._demuxed():
                 yield from self._decoded(packet)
-        except av.FFmpegError as error:
+        except FFmpegError as error:
             self.failure = f"{self._path.name} cannot be read to its end: {error.strerror}"
             yield from self._decoded(None)
         self._check_end()
@@ -120,8 +123,8 @@ class PyAVDecoder:
 
     def _decoded(self, packet: Packet[VideoStream] | None) -> Iterator[Picture]:
         try:
-            frames = self._stream.decode(packet)
-        except av.FFmpegError as error:
+            frames: list[VideoFrame] = cast(Any, self._stream).decode(packet)
+        except FFmpegError as error:
             self._damaged(f"damaged packets: {error.strerror}")
             return
         for frame in frames:
@@ -178,10 +181,12 @@ class PyAVDecoder:
             return
         missing = self._first_ns + info.duration_ns - self._last_ns
         periods = TAIL_PERIODS * (info.nominal_ns or 0)
-        if info.frame_count is None:
-            short = missing > max(TAIL_NS, periods)
-        else:  # an edit list may hide packets: then the end is where it should be
+        if self._container.format.name == FORMATS["mp4"] and info.frame_count is not None:
+            # an edit list may hide packets: then the end is where it should be
             short = missing > periods and self._next < info.frame_count
+        else:  # many writers of Matroska and AVI count the length from 0, not from the first stamp
+            missing -= max(0, self._first_ns)
+            short = missing > max(TAIL_NS, periods)
         if short:
             self.failure = f"{self._path.name} ends {missing / NS_PER_SECOND:.1f} s early"
 
@@ -213,7 +218,7 @@ class PyAVDecoder:
                         return False
                     self._landed, self._next = packet, row
                     return True
-        except av.FFmpegError:
+        except FFmpegError:
             return False
         return False
 
@@ -230,7 +235,7 @@ def open_container(path: Path) -> InputContainer:
     """
     try:
         return av.open(f"file:{path}", mode="r", options=dict(OPTIONS), metadata_errors="replace")
-    except (av.FFmpegError, OSError) as error:
+    except (FFmpegError, OSError) as error:
         raise SourceError(
             f"{path} cannot be opened as a video",
             got=_reason(path, error),
@@ -239,37 +244,47 @@ def open_container(path: Path) -> InputContainer:
         ) from error
 
 
-def _reason(path: Path, error: av.FFmpegError | OSError) -> str:
-    """Open once more with FFmpeg's log on, and return its last words."""
+def _reason(path: Path, error: FFmpegError | OSError) -> str:
     said = str(error.strerror or error)
-    if not isinstance(error, av.error.InvalidDataError):
-        return said
-    with _log_lock, av.logging.Capture(local=True) as lines:
-        level = av.logging.get_level()
+    lines = _error_lines(path) if isinstance(error, InvalidDataError) else []
+    return f"{said}: {lines[-1]}" if lines else said
+
+
+def _error_lines(path: Path) -> list[str]:
+    """Open once more with FFmpeg's log on, and return its errors; none reaches stderr."""
+    with _log_lock, av.logging.Capture(local=False) as lines:
+        level, skips = av.logging.get_level(), av.logging.get_skip_repeated()
         av.logging.set_level(av.logging.ERROR)
+        av.logging.set_skip_repeated(False)
         try:
             av.open(f"file:{path}", mode="r", options=dict(OPTIONS)).close()
-        except (av.FFmpegError, OSError):
+        except (FFmpegError, OSError):
             pass
         finally:
+            av.logging.set_skip_repeated(skips)
             av.logging.set_level(level)
-    words = [line[2].strip() for line in lines if line[2].strip()]
-    return f"{said}: {words[-1]}" if words else said
+    return [line[2].strip() for line in lines if line[2].strip()]
 
 
 def video_stream(container: InputContainer, path: Path) -> VideoStream:
     """Return the first video stream that is not a cover picture, decoding on all cores."""
     for stream in container.streams.video:
-        if stream.disposition & av.stream.Disposition.attached_pic:
+        if stream.disposition & Disposition.attached_pic:
             continue
         context = stream.codec_context
-        check_size(context.width, context.height, path)
+        width, height = context.width, context.height
+        if not width:  # FFmpeg says 0 of a size above `max_pixels`, and the true one in its log
+            sizes = [_TOO_LARGE.search(line) for line in _error_lines(path)]
+            width, height = next((map(int, s.groups()) for s in sizes if s), (width, height))
+        check_size(width, height, path)
         stream.thread_type = "AUTO"
         context.options = {"max_pixels": str(LARGEST_AREA)}
         return stream
-    kinds = sorted({stream.type for stream in container.streams}) or ["nothing"]
+    kinds: list[str] = sorted({stream.type for stream in container.streams})
     raise SourceError(
-        f"{path} holds no video", got=" and ".join(kinds), remedy="Choose the video file."
+        f"{path} holds no video",
+        got=" and ".join(kinds) or "nothing",
+        remedy="Choose the video file.",
     )
 
 
@@ -307,7 +322,7 @@ def read_table(path: Path) -> PacketTable:
     container = open_container(path)
     try:
         return PacketTable.read(container.demux(video_stream(container, path)))
-    except av.FFmpegError as error:
+    except FFmpegError as error:
         raise SourceError(f"{path} cannot be read", got=error.strerror) from error
     finally:
         container.close()

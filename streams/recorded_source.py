@@ -7,8 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from time import monotonic_ns
 from typing import Any, Final
 
-import numpy as np
-
 from videoengine.errors import SourceError
 from videoengine.frames import Frame, Pixels
 from videoengine.media_time import EpochClock
@@ -232,5 +230,5 @@ class RecordedSource:
 def _check(pixels: Pixels) -> int:
     check = 0
     for plane in pixels.planes():
-        check = zlib.crc32(np.ascontiguousarray(plane[::CHECK_ROWS]), check)
+        check = zlib.crc32(plane[::CHECK_ROWS].tobytes(), check)
     return check

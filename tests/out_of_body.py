@@ -137,8 +137,8 @@ def _noise(rng: np.random.Generator, width: int, height: int, cell: int) -> Floa
     fy, fx = (y - top)[:, None], (x - left)[None, :]
     above = coarse[top][:, left] * (1 - fx) + coarse[top][:, left + 1] * fx
     below = coarse[top + 1][:, left] * (1 - fx) + coarse[top + 1][:, left + 1] * fx
-    smooth: Floats = (above * (1 - fy) + below * fy)[:, :, None]
-    return smooth
+    smooth = above * (1 - fy) + below * fy
+    return smooth[:, :, None].astype(np.float32)
 
 
 def _blurred(picture: Floats, width: int) -> Floats:
@@ -189,7 +189,7 @@ def _creases(canvas: Floats, rng: np.random.Generator, width: int, height: int) 
 
 def _room(scene: Scene, rng: np.random.Generator, width: int, height: int) -> Floats:
     walls = WARM_WALLS if scene.warm else WALLS
-    canvas = np.broadcast_to(np.float32(walls[scene.seed % 3]), (height, width, 3)).copy()
+    canvas = np.broadcast_to(np.array(walls[scene.seed % 3], np.float32), (height, width, 3)).copy()
     floor = round(height * 0.68)
     canvas[floor:] = (0.34, 0.20, 0.11) if scene.warm else (0.30, 0.34, 0.36)
     canvas[: height // 8] = (0.80, 0.76, 0.66) if scene.warm else (0.85, 0.86, 0.86)
@@ -226,7 +226,7 @@ def _furniture(
     )
     busy = scene.clutter > 20
     left, top, right, bottom = _box(rng, width, height, 0.04 if busy else 0.08, 0.3)
-    color = np.float32(things[int(rng.integers(len(things)))])
+    color = np.array(things[int(rng.integers(len(things)))], np.float32)
     shade = np.linspace(1.1, 0.7, max(1, right - left), dtype=np.float32)[None, :, None]
     canvas[top:bottom, left:right] = color * shade
     if busy and right > left and bottom > top:
@@ -255,4 +255,4 @@ def _cloth(canvas: Floats, rng: np.random.Generator, warm: bool, width: int, hei
         return
     folds = 1 + 0.3 * np.sin(np.arange(right - left, dtype=np.float32) / rng.uniform(6, 16))
     color = (0.50, 0.36, 0.22) if warm else TEAL[int(rng.integers(3))]
-    canvas[top:bottom, left:right] = np.float32(color) * folds[None, :, None]
+    canvas[top:bottom, left:right] = np.array(color, np.float32) * folds[None, :, None]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from videoengine.apps.report.findings import Finding, Story
+from videoengine.apps.report.findings import Finding, Span, Story
 from videoengine.apps.report.html import exact, length, moment, text
 from videoengine.apps.wording import QUALITY, plain
 from videoengine.media_time import NS_PER_SECOND
@@ -48,7 +48,8 @@ def draw(story: Story) -> str:
     grid = _overlay(story, end_ns)
     return (
         f'<div class="chart">{"".join(cells)}<div class="label axis-label">time</div>'
-        f'<div class="axis">{_axis(end_ns)}</div><div class="over">{grid}</div></div>{_legend(story)}'
+        f'<div class="axis">{_axis(end_ns)}</div><div class="over">{grid}</div></div>'
+        f"{_legend(story)}"
     )
 
 
@@ -56,7 +57,7 @@ def _x(case_ns: int, end_ns: int) -> float:
     return 100 * min(max(case_ns, 0), end_ns) / end_ns
 
 
-def _rect(start_ns: int, stop_ns: int, end_ns: int, y: int, height: int, style: str) -> str:
+def _rect(start_ns: int, stop_ns: int, end_ns: int, y: int, height: int | str, style: str) -> str:
     x = _x(start_ns, end_ns)
     # A very short stretch must stay visible on a long axis.
     width = max(0.25, _x(stop_ns, end_ns) - x)
@@ -165,28 +166,27 @@ def _flag(row: Finding, end_ns: int) -> str:
 
 def _overlay(story: Story, end_ns: int) -> str:
     """Return what runs through all rows: ticks, gaps, and where an epoch begins."""
-    lines = [
-        f'<line class="tick" x1="{_x(at, end_ns):.3f}%" x2="{_x(at, end_ns):.3f}%" y1="0" y2="100%"/>'
-        for at in _ticks(end_ns)
-    ]
+    lines = [_upright(at, end_ns, "tick") for at in _ticks(end_ns)]
     for gap in story.gaps:
-        x, width = _x(gap.start_ns, end_ns), _x(gap.end_ns, end_ns) - _x(gap.start_ns, end_ns)
-        if width > 0:
-            lines.append(
-                f'<rect class="gap" x="{x:.3f}%" y="0" width="{max(0.25, width):.3f}%" height="100%"/>'
-            )
-    for index, place in sorted(story.timeline.epochs.items()):
-        if index:
-            x = _x(place.offset_ns, end_ns)
-            lines.append(
-                f'<line class="epoch" x1="{x:.3f}%" x2="{x:.3f}%" y1="0" y2="100%"/>'
-            )
+        if gap.end_ns > gap.start_ns:
+            lines.append(_rect(gap.start_ns, gap.end_ns, end_ns, 0, "100%", "gap"))
+    lines += [_upright(gap.start_ns, end_ns, "epoch") for gap in _seams(story)]
     pattern = (
         '<defs><pattern id="hatch" width="7" height="7" patternUnits="userSpaceOnUse" '
         'patternTransform="rotate(45)"><rect class="hatch-ground" width="7" height="7"/>'
         '<line class="hatch-line" x1="0" x2="0" y1="0" y2="7"/></pattern></defs>'
     )
     return f'<svg aria-hidden="true">{pattern}{"".join(lines)}</svg>'
+
+
+def _seams(story: Story) -> list[Span]:
+    """Return where one stretch of video follows another at once; gaps show the others."""
+    return [gap for gap in story.gaps if gap.end_ns == gap.start_ns]
+
+
+def _upright(case_ns: int, end_ns: int, style: str) -> str:
+    x = f"{_x(case_ns, end_ns):.3f}%"
+    return f'<line class="{style}" x1="{x}" x2="{x}" y1="0" y2="100%"/>'
 
 
 def _ticks(end_ns: int) -> list[int]:
@@ -209,9 +209,9 @@ def _legend(story: Story) -> str:
     if story.timeline.series:
         items += [("plot", "severity, 0 to 1"), ("limit", "above this it is flagged")]
         items.append(("flag", "flagged"))
-    if story.gaps:
+    if len(_seams(story)) < len(story.gaps):
         items.append(("gap", "no video"))
-    if len(story.timeline.epochs) > 1:
+    if _seams(story):
         items.append(("epoch", "a new stretch of video begins"))
     shapes: list[str] = []
     for style, says in items:

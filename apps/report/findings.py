@@ -38,7 +38,7 @@ class Finding:
     peak: float | None = None
     moment: Moment | None = None
     """Its evidence: the worst sample that may be shown, else the worst one."""
-    _shown: bool = False
+    _best: tuple[bool, float] = (False, -1.0)
 
     @property
     def length_ns(self) -> int:
@@ -47,9 +47,8 @@ class Finding:
 
     def offer(self, moment: Moment, value: float, shown: bool) -> None:
         """Consider a sample as the evidence to show."""
-        if self.peak is None or value > self.peak or (shown and not self._shown):
-            if not self._shown or shown:
-                self.moment, self._shown = moment, shown
+        if (shown, value) > self._best:
+            self.moment, self._best = moment, (shown, value)
         self.peak = value if self.peak is None else max(self.peak, value)
 
 

@@ -31,8 +31,10 @@ def exact(case_ns: int) -> str:
 
 
 def length(duration_ns: int) -> str:
-    """Return a duration in words: `0.4 s`, `32 s`, `2 min 5 s`, `1 h 30 min`."""
+    """Return a duration in words: `under 0.1 s`, `0.4 s`, `32 s`, `2 min 5 s`, `1 h 30 min`."""
     seconds = duration_ns / NS_PER_SECOND
+    if 0 < seconds < 0.1:
+        return "under 0.1 s"
     if seconds < 10:
         return f"{seconds:.1f} s"
     whole = round(seconds)
@@ -65,7 +67,9 @@ def counted(count: int, one: str, many: str = "") -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, label: str, style: str = "") -> str:
+def table(
+    head: Sequence[str], rows: Iterable[Sequence[str]], *, label: str, style: str = ""
+) -> str:
     """Return a table; the cells are HTML already, the first of each row is its heading."""
     heads = "".join(f'<th scope="col">{text(cell)}</th>' for cell in head)
     body = "".join(
@@ -82,4 +86,5 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, label: str, sty
 def section(identity: str, title: str, body: str, lead: str = "") -> str:
     """Return a titled section."""
     says = f'<p class="lead">{lead}</p>' if lead else ""
-    return f'<section aria-labelledby="{identity}"><h2 id="{identity}">{title}</h2>{says}{body}</section>'
+    heading = f'<h2 id="{identity}">{title}</h2>'
+    return f'<section aria-labelledby="{identity}">{heading}{says}{body}</section>'

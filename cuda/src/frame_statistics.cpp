@@ -14,12 +14,12 @@ constexpr int kMargin = 16;        // sites in front of a row; two are read
 
 // Column sums. Two counts share a word, eight bits each: 64 rows fit.
 struct Sums {
-  std::vector<std::uint16_t> luma, gradient, laplacian, counts[4];
+  std::vector<std::uint16_t> luma, gradient, laplacian, counts[2], red;
   std::vector<std::int16_t> cb, cr;
   std::vector<std::uint32_t> squared;
 
   void clear(std::size_t columns) {
-    for (auto* v : {&luma, &gradient, &laplacian, &counts[0], &counts[1], &counts[2], &counts[3]}) {
+    for (auto* v : {&luma, &gradient, &laplacian, &counts[0], &counts[1], &red}) {
       v->assign(columns, 0);
     }
     cb.assign(columns, 0), cr.assign(columns, 0), squared.assign(columns, 0);
@@ -116,15 +116,13 @@ VIDEOENGINE_HD void add_body(const Row& row, Sums& sums, Hash& hash) {
   }
   std::uint16_t* __restrict c0 = sums.counts[0].data();
   std::uint16_t* __restrict c1 = sums.counts[1].data();
-  std::uint16_t* __restrict c2 = sums.counts[2].data();
-  std::uint16_t* __restrict c3 = sums.counts[3].data();
+  std::uint16_t* __restrict red = sums.red.data();
 #pragma GCC ivdep
   for (int x = 0; x < columns; ++x) {
     const Code y = luma[x], b = cb[x], r = cr[x];
     c0[x] = static_cast<std::uint16_t>(c0[x] + pair(is_dark(y), is_clipped(y)));
     c1[x] = static_cast<std::uint16_t>(c1[x] + pair(is_highlight(y, b, r), is_tissue(y, b, r)));
-    c2[x] = static_cast<std::uint16_t>(c2[x] + pair(is_red(y, r), is_yellow(y, b, r)));
-    c3[x] = static_cast<std::uint16_t>(c3[x] + pair(is_foreign(y, b, r), is_neutral(y, b, r)));
+    red[x] = static_cast<std::uint16_t>(red[x] + is_red(y, r));
   }
   const Code* __restrict exact = row.exact;
   std::uint32_t first = 0, second = 0;
@@ -210,7 +208,8 @@ void fold(const Sums& sums, int columns, int cell_row, int rows, std::int64_t* o
       cell[kLuma] += sums.luma[x], cell[kLumaSquared] += sums.squared[x];
       cell[kCb] += sums.cb[x], cell[kCr] += sums.cr[x];
       cell[kGradient] += sums.gradient[x], cell[kLaplacian] += sums.laplacian[x];
-      for (int k = 0; k < 4; ++k) {
+      cell[kRed] += sums.red[x];
+      for (int k = 0; k < 2; ++k) {
         cell[kDark + 2 * k] += sums.counts[k][x] & 255;
         cell[kDark + 2 * k + 1] += sums.counts[k][x] >> 8;
       }

@@ -34,8 +34,7 @@ __device__ void add_site(const Source& s, int row, int column, long long* sums, 
                       second_difference(luma_at(s, row - 2, column), above, y);
   sums[kDark] += is_dark(y), sums[kClipped] += is_clipped(y);
   sums[kHighlight] += is_highlight(y, b, r), sums[kTissue] += is_tissue(y, b, r);
-  sums[kRed] += is_red(y, r), sums[kYellow] += is_yellow(y, b, r);
-  sums[kForeign] += is_foreign(y, b, r), sums[kNeutral] += is_neutral(y, b, r);
+  sums[kRed] += is_red(y, r);
   const std::uint32_t place =
       static_cast<std::uint32_t>(row) * static_cast<std::uint32_t>(s.columns) +
       static_cast<std::uint32_t>(column);

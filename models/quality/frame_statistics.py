@@ -42,9 +42,6 @@ class Channel(IntEnum):
     HIGHLIGHT = 9
     TISSUE = 10
     RED = 11
-    YELLOW = 12
-    FOREIGN = 13
-    NEUTRAL = 14
 
 
 _HISTOGRAM_AT: Final = CELLS * len(Channel)

@@ -27,6 +27,9 @@ Levels = tuple[float, float]
 
 FLAT_GRADIENT: Final = 2.0
 """Mean gradient, in codes a site, below which a cell shows no texture."""
+REFERENCE_COLUMNS: Final = 427
+"""Sites across a picture 854 wide, where the levels of gradients hold. A larger picture spreads the
+same edge over more sites: its gradients are held to levels lower by the root of the ratio."""
 WET: Final = (0.01, 0.7)
 """Part of a cell that highlights cover where it holds wet glints, not a lamp."""
 SPREAD: Final = (10, 90)
@@ -81,6 +84,7 @@ def cues_of(statistics: FrameStatistics) -> Cues:
     if not len(seen):
         return NOTHING
     total = statistics.total.tolist()
+    finer = min(1.5, math.sqrt(REFERENCE_COLUMNS / statistics.sites[0]))
     lit_sites = max(1.0, total[SITES] - total[DARK])
     luma, glints, gradient = seen[:, LUMA], seen[:, HIGHLIGHT], np.sort(seen[:, GRADIENT])
     light = float(luma.sum()) / len(seen)
@@ -88,12 +92,12 @@ def cues_of(statistics: FrameStatistics) -> Cues:
     return Cues(
         lit=lit_sites / max(1.0, total[SITES]),
         pale=1.0 - total[TISSUE] / lit_sites,
-        flat=int(gradient.searchsorted(FLAT_GRADIENT)) / len(seen),
+        flat=int(gradient.searchsorted(FLAT_GRADIENT * finer)) / len(seen),
         wet=int(np.count_nonzero((glints >= WET[0]) & (glints < WET[1]))) / len(seen),
         relief=deviation / max(1.0, light),
         albedo=_albedo(seen[seen[:, TISSUE] > 0.5]),
         red=total[RED] / lit_sites,
-        detail=float(gradient[len(seen) // 2]),
+        detail=float(gradient[len(seen) // 2]) / finer,
     )
 
 

@@ -106,8 +106,8 @@ class PrivacyStage:
         cues = cues_of(statistics)
         score = score_of(cues, self.rule)
         scene = scene_of(statistics)
-        known = state.inside and change_between(state.scene, scene) < CUT
-        allowed = score < self.threshold * (1.0 if known else ENTRY)
+        change = change_between(state.scene, scene)
+        allowed = is_allowed(score, state.inside, change, self.threshold)
         payload = PrivacyPayload(
             decision="allow" if allowed else "blank",
             reason=None if allowed else self._reason(cues, score),
@@ -129,6 +129,12 @@ class PrivacyStage:
         """Return the state that `encode` wrote."""
         inside, scene = json.loads(data)
         return PrivacyState(bool(inside), tuple(float(value) for value in scene))
+
+
+def is_allowed(score: float, inside: bool, change: float, threshold: float) -> bool:
+    """Return whether a sample may be seen, given that the one before it was (`inside`) or not."""
+    known = inside and change < CUT
+    return score < threshold * (1.0 if known else ENTRY)
 
 
 def scene_of(statistics: FrameStatistics) -> tuple[float, ...]:

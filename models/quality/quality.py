@@ -18,6 +18,8 @@ from videoengine.models.quality.frame_statistics import CELLS, FrameStatistics, 
 from videoengine.models.quality.soiling import SoilingState
 from videoengine.stages import Result, StageContext, StageSpec, Work
 
+CIRCLE_NS: Final = NS_PER_SECOND
+"""The view circle is looked for at an epoch's start and then this often."""
 FROZEN_NS: Final = NS_PER_SECOND
 """A feed whose content is the same for this long is frozen."""
 
@@ -31,6 +33,8 @@ class QualityState:
     since_ns: int
     """Stamp of the first sample with that content."""
     circle: ViewCircle | None
+    circle_ns: int
+    """Stamp of the sample in which the circle was last looked for."""
     soiling: SoilingState
 
 
@@ -53,7 +57,7 @@ class QualityStage:
 
     def open(self, stream_id: str) -> QualityState:
         """Return the state of an epoch's start."""
-        return QualityState(None, 0, None, soiling.no_soiling())
+        return QualityState(None, 0, None, 0, soiling.no_soiling())
 
     def process(self, works: Sequence[Work]) -> Sequence[Result]:
         """Measure the last frame of every clip."""
@@ -61,24 +65,26 @@ class QualityStage:
 
     def _measure(self, state: QualityState, frame: Frame) -> Result:
         statistics = statistics_of(frame.pixels)
-        circle = view_circle.fit_circle(statistics, frame.pixels, state.circle)
+        circle, circle_ns = state.circle, state.circle_ns
+        if state.content is None or frame.pts_ns - circle_ns >= CIRCLE_NS:
+            circle = view_circle.fit_circle(statistics, frame.pixels, circle)
+            circle_ns = frame.pts_ns
         same = state.content == statistics.content
         after = QualityState(
             content=statistics.content,
             since_ns=state.since_ns if same else frame.pts_ns,
-            circle=circle if circle is not None else state.circle,
+            circle=circle,
+            circle_ns=circle_ns,
             soiling=soiling.follow(state.soiling, statistics),
         )
-        payload = self._payload(after, circle, statistics, frame)
+        payload = self._payload(after, statistics, frame)
         return Result(events=(Draft(kind="quality", payload=payload),), state=after)
 
     @staticmethod
-    def _payload(
-        after: QualityState, circle: ViewCircle | None, statistics: FrameStatistics, frame: Frame
-    ) -> QualityPayload:
+    def _payload(after: QualityState, statistics: FrameStatistics, frame: Frame) -> QualityPayload:
         total = statistics.total
         return QualityPayload(
-            view_circle=circle,
+            view_circle=after.circle,
             blur=severities.blur_of(statistics.seen),
             exposure=severities.exposure_of(total),
             glare=severities.glare_of(total),
@@ -94,6 +100,7 @@ class QualityStage:
             "content": state.content,
             "since_ns": state.since_ns,
             "circle": None if circle is None else [circle.cx, circle.cy, circle.radius],
+            "circle_ns": state.circle_ns,
             "samples": state.soiling.samples,
         }
         means = np.stack((state.soiling.luma, state.soiling.change, state.soiling.texture))
@@ -108,6 +115,7 @@ class QualityStage:
             content=None if head["content"] is None else tuple(head["content"]),
             since_ns=head["since_ns"],
             circle=None if head["circle"] is None else ViewCircle(*head["circle"]),
+            circle_ns=head["circle_ns"],
             soiling=SoilingState(means[0], means[1], means[2], head["samples"]),
         )
 

@@ -14,9 +14,9 @@ Floats = NDArray[np.float64]
 Levels = tuple[float, float]
 """(perfect, worst)."""
 
-SHARPNESS: Final[Levels] = (1.05, 0.55)
+SHARPNESS: Final[Levels] = (1.00, 0.25)
 """Second difference over gradient where the picture has contrast: a defocused edge has little."""
-TOO_DARK: Final[Levels] = (45.0, 12.0)
+TOO_DARK: Final[Levels] = (50.0, 20.0)
 """Mean luma of the lit sites."""
 TOO_BRIGHT: Final[Levels] = (140.0, 190.0)
 LIT: Final[Levels] = (0.30, 0.05)
@@ -25,9 +25,9 @@ CLIPPED: Final[Levels] = (0.10, 0.50)
 """Part of the lit sites that is clipped."""
 GLARE: Final[Levels] = (0.04, 0.30)
 """Part of the lit sites that is a highlight."""
-LIFTED: Final[Levels] = (0.40, 0.80)
+LIFTED: Final[Levels] = (0.45, 0.80)
 """Darkest twentieth of the lit sites over their mean luma: haze lifts it ..."""
-PALED: Final[Levels] = (0.30, 0.10)
+PALED: Final[Levels] = (0.26, 0.10)
 """... and takes the color away: median chroma over luma of the lit cells."""
 LIT_BIN: Final = 3
 """First bin of the histogram that counts as lit, codes 12 and up."""
@@ -40,8 +40,11 @@ def blur_of(cells: Floats) -> float:
     luma = cells[:, Channel.LUMA]
     contrast = cells[:, Channel.LUMA_SQUARED] - luma * luma
     strong = cells[np.argsort(contrast, kind="stable")[len(cells) // 2 :]]
-    gradient = float(strong[:, Channel.GRADIENT].sum())
-    sharpness = float(strong[:, Channel.LAPLACIAN].sum()) / max(gradient, 1e-9)
+    # The quietest cells show the sensor's noise, which would pass for sharpness.
+    quiet = np.sort(cells[:, (Channel.GRADIENT, Channel.LAPLACIAN)], axis=0)[len(cells) // 10]
+    mean = strong.sum(axis=0) / len(strong)
+    gradient = float(mean[Channel.GRADIENT] - quiet[0])
+    sharpness = float(mean[Channel.LAPLACIAN] - quiet[1]) / max(gradient, 1e-9)
     return ramp(sharpness, *SHARPNESS)
 
 

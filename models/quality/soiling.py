@@ -19,17 +19,17 @@ from videoengine.models.quality.ramps import ramp
 
 Floats = NDArray[np.float64]
 
-MEMORY: Final = 0.1
-"""Weight of a new sample in the running means."""
+MEMORY: Final = 0.02
+"""Weight of a new sample in the running means, once they have that many."""
 MOVES: Final = 1.5
 """Median change of the cells' luma between two samples from which a scene moves, in codes."""
-LEAST_SAMPLES: Final = 8
+LEAST_SAMPLES: Final = 25
 """Samples of a moving scene before anything is said."""
-STILL: Final = 0.4
+STILL: Final = 0.5
 """A patch changes less than this part of what its surroundings change ..."""
-SMOOTH: Final = 0.4
+SMOOTH: Final = 0.3
 """... and shows less than this part of their texture."""
-SOILED: Final = (0.01, 0.20)
+SOILED: Final = (0.02, 0.10)
 """Part of the lit cells that is soiled: none, worst."""
 
 

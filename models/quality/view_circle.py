@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import numpy as np
@@ -91,9 +92,11 @@ def _best_circle(points: Floats) -> Floats | None:
     distance = np.hypot(
         points[None, :, 0] - circles[:, None, 0], points[None, :, 1] - circles[:, None, 1]
     )
-    counts = (np.abs(distance - circles[:, None, 2]) < TOLERANCE).sum(axis=1)
-    circle: Floats = circles[int(np.argmax(counts))]
-    for _ in range(3):
+    beyond = distance - circles[:, None, 2]
+    # Dark tissue may hide the rim, but nothing is lit outside it: such points speak against.
+    marks = (np.abs(beyond) < TOLERANCE).sum(axis=1) - (beyond > TOLERANCE).sum(axis=1)
+    circle: Floats = circles[int(np.argmax(marks))]
+    for _ in range(2):
         inside = points[_near(points, circle)]
         if len(inside) < LEAST_POINTS:
             return None
@@ -121,12 +124,12 @@ def _through(triples: Floats) -> Floats:
 
 def _least_squares(points: Floats) -> Floats:
     """Return the circle with the least algebraic distance to (N, 2) points."""
-    center = points.mean(axis=0)
+    center = points.sum(axis=0) / len(points)
     x, y = (points - center).T
     square = x * x + y * y
-    normal = np.array([[x @ x, x @ y], [x @ y, y @ y]])
-    normal[0, 0] += 1e-12
-    normal[1, 1] += 1e-12
-    u, v = np.linalg.solve(normal, np.array([x @ square, y @ square]) / 2)
-    radius = np.sqrt(u * u + v * v + square.mean())
+    xx, xy, yy = float(x @ x) + 1e-12, float(x @ y), float(y @ y) + 1e-12
+    xs, ys = float(x @ square) / 2, float(y @ square) / 2
+    determinant = xx * yy - xy * xy
+    u, v = (xs * yy - ys * xy) / determinant, (ys * xx - xs * xy) / determinant
+    radius = math.sqrt(u * u + v * v + float(square.sum()) / len(points))
     return np.array((center[0] + u, center[1] + v, radius))

@@ -151,7 +151,7 @@ def test_a_recording_that_breaks_off_is_analyzed_as_far_as_it_goes(
     assert case.timeline().end_ns > 2_000_000_000
 
 
-@pytest.mark.parametrize("moment", [1, 3, 6])
+@pytest.mark.parametrize("moment", [1, 2, 3, 4])
 def test_a_full_disk_is_one_line_and_the_case_can_be_finished(
     moment: int, clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -245,7 +245,7 @@ def test_a_corrupted_log_line_is_named_by_every_verb(
     monkeypatch.chdir(case.parent)
     log = case / "events.jsonl"
     lines = log.read_bytes().splitlines(keepends=True)
-    lines[4] = lines[4].replace(b'"allow"', b'"blank"').replace(b'"blur"', b'"blxr"')
+    lines[4] = lines[4].replace(b'"end_ns":', b'"end_ns":1')
     log.write_bytes(b"".join(lines))
     assert "damaged at line 5" in refused([verb[0], case, *verb[1:]], 5, capsys)
     assert not (case.parent / "x.csv").exists()

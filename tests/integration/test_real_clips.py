@@ -46,7 +46,7 @@ def test_each_event_starts_at_a_stamp_that_pyav_lists(
     assert outcome.failures == ()
     verify(tmp_path / "case")
     events = list(Case.open(tmp_path / "case").events("quality", "privacy"))
-    assert len(events) >= 2 * 5 * len(stamps) / 26
+    assert len(events) >= 2 * 5 * (max(stamps) - min(stamps)) // 1_000_000_000
     assert {event.start_ns for event in events} <= stamps
 
 

@@ -41,9 +41,6 @@ enum Channel {
   kHighlight,
   kTissue,
   kRed,
-  kYellow,
-  kForeign,
-  kNeutral,
   kChannels
 };
 
@@ -57,8 +54,8 @@ constexpr int kDarkBelow = 10;
 constexpr int kClippedFrom = 205;
 constexpr int kHighlightFrom = 170;
 constexpr int kHighlightChroma = 14;
-constexpr int kEdgeSites = 4;    // so many neighbors in a row ...
-constexpr int kEdgeLuma = 4 * 8;  // ... must add up to more than this to be inside the view
+constexpr int kEdgeSites = 4;  // so many neighbors in a row ...
+constexpr int kEdgeLuma = 8;   // ... must be brighter than this in the mean to be inside the view
 
 // How to read one site, in numbers a kernel can take by value.
 struct Source {
@@ -166,22 +163,6 @@ VIDEOENGINE_HD Code is_tissue(Code y, Code cb, Code cr) {
 
 VIDEOENGINE_HD Code is_red(Code y, Code cr) { return both(is_lit(y), at_least(times(4, cr), y)); }
 
-VIDEOENGINE_HD Code is_yellow(Code y, Code cb, Code cr) {
-  return both(is_lit(y), both(at_least(times(-4, cb), y), at_least(cr, 0)));
-}
-
-// Green, cyan or blue.
-VIDEOENGINE_HD Code is_foreign(Code y, Code cb, Code cr) {
-  const Code blue = cb > 0 ? cb : static_cast<Code>(0);
-  const Code cold = static_cast<Code>(times(6, blue) - times(12, cr));
-  return both(is_lit(y), both(at_least(0, cr), at_least(cold, y)));
-}
-
-VIDEOENGINE_HD Code is_neutral(Code y, Code cb, Code cr) {
-  return both(is_lit(y), both(static_cast<Code>(1 - at_least(times(8, magnitude(cb)), y)),
-                              static_cast<Code>(1 - at_least(times(8, magnitude(cr)), y))));
-}
-
 // A well mixed word of one site's value and place; the picture's hash is the sum of them all.
 VIDEOENGINE_HD std::uint32_t mixed(std::uint32_t place, int exact, int cb, int cr) {
   const std::uint32_t value = static_cast<std::uint32_t>(exact) |
@@ -203,7 +184,7 @@ VIDEOENGINE_HD int cell_start(int index, int cells, int length) {
 }
 
 // Scans line `probe` of an axis (0: a row, 1: a column) from one end for the edge of the view.
-// Returns the site where the first lit group begins, or -1 when there is none.
+// Returns the first bright site of the first bright group, or -1 when there is none.
 VIDEOENGINE_HD int edge_of_view(const Source& s, int axis, int probe, bool from_end) {
   const int across = axis == 0 ? s.rows : s.columns, length = axis == 0 ? s.columns : s.rows;
   const int line = cell_start(2 * probe + 1, 2 * kProbes, across);
@@ -215,9 +196,10 @@ VIDEOENGINE_HD int edge_of_view(const Source& s, int axis, int probe, bool from_
                                                 : scaled_luma(luma_sum(s, row, column), s.full_range);
     sum += luma - window[i % kEdgeSites];
     window[i % kEdgeSites] = luma;
-    if (i + 1 >= kEdgeSites && sum > kEdgeLuma) {
-      return from_end ? at + kEdgeSites - 1 : at - kEdgeSites + 1;
-    }
+    if (i + 1 < kEdgeSites || sum <= kEdgeSites * kEdgeLuma) continue;
+    int back = kEdgeSites - 1;  // the mean is above the bound, so one of them is
+    while (window[(i - back) % kEdgeSites] <= kEdgeLuma) --back;
+    return from_end ? at + back : at - back;
   }
   return -1;
 }

@@ -247,7 +247,8 @@ def test_a_run_resumed_from_any_checkpoint_states_the_same(every: int) -> None:
     def stages() -> list[MeanStage]:
         return [
             MeanStage("a", rate_hz=5.0, provides=("level",), max_batch=4),
-            MeanStage("b", rate_hz=7.0, window=5, stride=2, needs=("level",)),
+            MeanStage("b", rate_hz=12.5, window=5, needs=("level",)),
+            MeanStage("d", rate_hz=7.0, window=4, stride=3),
             MeanStage("c", rate_hz=5.0, samples_last=True),
         ]
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from support.events import privacy, run_line
 
 from videoengine import durable
+from videoengine.canonical import digest, dumps
 from videoengine.errors import CaseError, OutputError
 from videoengine.events import GENESIS
 from videoengine.log import GROUP_EVENTS, MAX_LINE_BYTES, EventLog, read_log
@@ -61,6 +62,18 @@ def test_a_changed_byte_names_its_line(tmp_path: Path, line: int) -> None:
         list(read_log(path))
     with pytest.raises(CaseError, match=f"line {line + 1};"):
         EventLog(path)
+
+
+def test_a_line_forged_with_a_hash_of_its_own_breaks_the_chain_after_it(tmp_path: Path) -> None:
+    path = written(tmp_path / "log")
+    lines = path.read_bytes().splitlines(keepends=True)
+    row = json.loads(lines[4].replace(b'"allow"', b'"blank"'))
+    del row["hash"]
+    row["hash"] = digest(row)
+    lines[4] = dumps(row).encode() + b"\n"
+    path.write_bytes(b"".join(lines))
+    with pytest.raises(CaseError, match="line 6; got its chain"):
+        list(read_log(path))
 
 
 def test_a_removed_line_and_a_swapped_pair_are_damage(tmp_path: Path) -> None:
