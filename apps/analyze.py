@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import subprocess
 import time
 import uuid
@@ -10,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import videoengine
 from videoengine import durable
@@ -18,7 +19,7 @@ from videoengine.apps.report import write_report
 from videoengine.apps.source_record import record_source, reopen_source
 from videoengine.case import Case, Manifest
 from videoengine.engine import Engine, Progress
-from videoengine.errors import CaseError, ModelError, SourceError, redact
+from videoengine.errors import CaseError, ModelError, SourceError, UsageError, redact
 from videoengine.events import SCHEMA, Draft, Event, RunPayload
 from videoengine.lane import ENGINE, Lane
 from videoengine.presets import DEFAULT, check_modality, load_preset, make_stages, parse_preset
@@ -27,8 +28,9 @@ from videoengine.stages import Stage, StageContext
 from videoengine.streams import open_source
 from videoengine.writer import LogWriter
 
-METRICS = "metrics.prom"
-REPORT = "report.html"
+METRICS: Final = "metrics.prom"
+REPORT: Final = "report.html"
+STREAM_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class Outcome:
     frames: int
     events: int
     media_ns: int
-    """Case time of the last frame, in nanoseconds."""
+    """Case time of the end of the last frame, in nanoseconds."""
     seconds: float
     """From the first packet to the last event on the disk, on the monotonic clock."""
     failures: tuple[str, ...]
@@ -69,6 +71,17 @@ def resolved_config(
         "commit": _commit(),
         "device": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
     }
+
+
+def _checked(name: str) -> str:
+    """Return a stream id that is safe as a name in ledgers, folders and metrics."""
+    if not STREAM_ID.fullmatch(name):
+        raise UsageError(
+            "This cannot name a stream",
+            got=repr(name),
+            allowed="1 to 64 letters, digits, '.', '_' and '-', the first a letter or digit",
+        )
+    return name
 
 
 def _commit() -> str | None:
@@ -128,7 +141,7 @@ def analyze(
     made = _make_stages(config)
     engine = Engine(made, modality=config["modality"], procedure=procedure)
     Case.refuse_existing(out)
-    opened = open_source(source, stream_id=name or "s0", fps=fps, stamps=stamps)
+    opened = open_source(source, stream_id=_checked(name or "s0"), fps=fps, stamps=stamps)
     try:
         run_id = uuid.uuid4().hex
         manifest = Manifest(
@@ -191,9 +204,9 @@ def _complete(case: Case, closed: Event) -> Outcome:
     timeline = case.timeline()
     if not (case.path / REPORT).exists():
         write_report(case)
-    packets = closed.payload.get("packets") or {}
-    frames = sum(row["decoded"] for row in packets.values())
-    return Outcome(case.path, closed.run_id, frames, closed.seq + 1, timeline.end_ns, 0.0, ())
+    frames = sum(row["decoded"] for row in closed.payload["packets"].values())
+    events = sum(event.kind != "run" for event in case.events(verify=False))
+    return Outcome(case.path, closed.run_id, frames, events, timeline.end_ns, 0.0, ())
 
 
 class _Session:
@@ -292,12 +305,12 @@ class _Session:
         until_ns = self.case.manifest.config["until_ns"]
         try:
             self.engine.run(until_ns=until_ns, progress=progress)
+            self.case.save_epochs(self.lane.epochs)
             self.writer.put([self._run_line("closed")])
         finally:
             self.engine.close()
             self.writer.close()
         seconds = time.monotonic() - began
-        self.case.save_epochs(self.lane.epochs)
         self.case.drop_checkpoint()
         durable.replace(self.case.path / METRICS, self.engine.metrics().encode())
         write_report(self.case)
@@ -306,7 +319,7 @@ class _Session:
             run_id=self.lane.run_id,
             frames=self.lane.frames,
             events=self.lane.events,
-            media_ns=self.lane.case_ns,
+            media_ns=self.lane.end_ns,
             seconds=seconds,
             failures=tuple(self.lane.failures),
         )

@@ -64,6 +64,8 @@ class Gate:
     _run: _Run | None = None
     _epoch: int = -1
     _step_ns: int = 0
+    _mask: tuple[tuple[ViewCircle, int, int], NDArray[np.uint8]] | None = None
+    """The disc drawn last: a circle holds for many frames."""
 
     def add(self, event: Event) -> None:
         """Take a `privacy` or `quality` event into account; other kinds are ignored."""
@@ -142,12 +144,9 @@ class Gate:
         if circle is None:
             return rgb
         height, width = rgb.shape[:2]
-        y, x = np.ogrid[:height, :width]
-        radius = circle.radius * width
-        outside = (x + 0.5 - circle.cx * width) ** 2 + (y + 0.5 - circle.cy * height) ** 2
-        masked = rgb.copy()
-        masked[outside > radius * radius] = 0
-        return masked
+        if self._mask is None or self._mask[0] != (circle, width, height):
+            self._mask = (circle, width, height), _disc(circle, width, height)
+        return rgb * self._mask[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +156,15 @@ class Picture:
     rgb: NDArray[np.uint8]
     """uint8 (H, W, 3), RGB; black when blanked, and outside the view circle."""
     blanked: bool
+
+
+def _disc(circle: ViewCircle, width: int, height: int) -> NDArray[np.uint8]:
+    """Return 1 inside the circle and 0 outside, (H, W, 1)."""
+    y, x = np.ogrid[:height, :width]
+    radius = circle.radius * width
+    squared = (x + 0.5 - circle.cx * width) ** 2 + (y + 0.5 - circle.cy * height) ** 2
+    inside: NDArray[np.uint8] = (squared <= radius * radius).astype(np.uint8)[:, :, None]
+    return inside
 
 
 def _alike(one: ViewCircle | None, other: ViewCircle | None) -> bool:

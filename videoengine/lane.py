@@ -182,6 +182,12 @@ class Lane:
         """Case time of the newest frame, in nanoseconds."""
         return 0 if self.last_frame is None else self.case_at(self.last_frame)
 
+    @property
+    def end_ns(self) -> int:
+        """Case time of the end of the newest frame, in nanoseconds."""
+        frame = self.last_frame
+        return 0 if frame is None else self.case_at(frame) + frame.duration_ns
+
     # --- order ---------------------------------------------------------------------------------
 
     def done_through(self, stage: StageLane) -> int:

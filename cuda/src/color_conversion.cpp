@@ -1,97 +1,28 @@
-// CPU side of color_conversion. Per output row: fold the source rows under the filter into one row
-// of 15-bit samples, resample that row, then turn Y, U, V into R, G, B.
+// CPU side of color_conversion, sixteen output rows at a time: fold the source rows under the
+// filter into one row each, turn the block on its side so that the sixteen rows lie next to each
+// other, resample across, turn Y, U, V into R, G, B, and turn the block back.
 #include "videoengine/color_conversion.h"
 
 #include <algorithm>
-#include <cstdlib>
-#include <cstring>
 #include <vector>
+
+#include "color_conversion_filter.h"
 
 #if defined(__x86_64__)
 #include <emmintrin.h>
+#endif
+// A test builds this file with VIDEOENGINE_CLONES empty to compare the two forms.
+#if !defined(VIDEOENGINE_CLONES) && defined(__x86_64__)
 #define VIDEOENGINE_CLONES __attribute__((target_clones("default", "arch=x86-64-v3")))
-#else
+#elif !defined(VIDEOENGINE_CLONES)
 #define VIDEOENGINE_CLONES
 #endif
 
 namespace videoengine {
 namespace {
 
-constexpr int kVerticalOne = 1 << 15;    // weights of a column of taps add up to this
-constexpr int kHorizontalOne = 1 << 14;  // weights of a row of taps add up to this
-constexpr int kGroup = 4;                // taps that one pass over a row takes, spare ones weigh 0
-
-// For each output position: where its taps begin, and `taps` weights adding up to one.
-struct Filter {
-  int source = 0, target = 0, taps = 0;
-  bool half = false, shifted = false;
-  int one = 0;
-  std::vector<int> start;
-  std::vector<std::int16_t> weight;  // [target][taps]; see weight_at
-
-  bool fits(int s, int t, bool h, bool sh, int o) const {
-    return source == s && target == t && half == h && shifted == sh && one == o;
-  }
-};
-
-// Vertical taps come in groups of four; horizontal ones in fours too, or in a pair.
-int taps_for(int count, int one) {
-  if (one == kHorizontalOne && count <= 2) return 2;
-  return std::max((count + kGroup - 1) / kGroup * kGroup, kGroup);
-}
-
-// Fills `filter` for an axis of `full` luma samples. With `half`, the samples are chroma, one for
-// two; `shifted` sites them on the first of the pair instead of midway. Positions are exact: they
-// are counted in units of 1 / (4 * target) of a sample.
-void design(Filter& filter, int full, int target, bool half, bool shifted, int one) {
-  if (filter.fits(full, target, half, shifted, one)) return;
-  filter.source = full, filter.target = target, filter.half = half, filter.shifted = shifted;
-  filter.one = one;
-  const std::int64_t unit = 4LL * target;
-  const int samples = half ? (full + 1) / 2 : full;
-  const std::int64_t step = half ? 2LL * full : 4LL * full;
-  const std::int64_t radius = std::max(unit, step);
-  // an open interval that long holds at most so many samples
-  const int widest = static_cast<int>((2 * radius + unit - 1) / unit);
-  filter.taps = taps_for(std::min(widest, samples), one);
-  filter.start.assign(target, 0);
-  filter.weight.assign(static_cast<std::size_t>(target) * filter.taps, 0);
-  std::vector<std::int64_t> heights(widest + 2);
-  for (int x = 0; x < target; ++x) {
-    const std::int64_t center = (2LL * x + 1) * step / 2 + (shifted ? target : 0);
-    // sample j lies at j * unit + unit / 2; keep those nearer than the radius
-    std::int64_t first = (center - radius - unit / 2) / unit;
-    first = std::max<std::int64_t>(first, 0);
-    while (first + 1 < samples && first * unit + unit / 2 <= center - radius) ++first;
-    std::int64_t total = 0;
-    int count = 0;
-    for (std::int64_t j = first; j < samples && count < widest + 2; ++j) {
-      const std::int64_t distance = std::abs(j * unit + unit / 2 - center);
-      if (distance >= radius) break;
-      total += heights[count++] = radius - distance;
-    }
-    if (count == 0) heights[count++] = total = 1;  // past the last sample: repeat it
-    int left = one, largest = 0;
-    std::int16_t* weights = &filter.weight[static_cast<std::size_t>(x) * filter.taps];
-    // the taps must stay inside the row, so the last groups begin early
-    const int start = std::max(0, std::min<int>(first, samples - filter.taps));
-    const int shift = static_cast<int>(first) - start;
-    for (int k = 0; k < count; ++k) {
-      const int w = static_cast<int>((heights[k] * one + total / 2) / total);
-      weights[shift + k] = static_cast<std::int16_t>(w);
-      left -= w;
-      if (heights[k] > heights[largest]) largest = k;
-    }
-    weights[shift + largest] = static_cast<std::int16_t>(weights[shift + largest] + left);
-    filter.start[x] = start;
-  }
-}
-
-// A weight of a vertical filter: 1.0 is 32768, which a signed 16-bit number holds as -32768.
-inline std::uint16_t weight_at(const Filter& filter, int row, int tap) {
-  return static_cast<std::uint16_t>(
-      filter.weight[static_cast<std::size_t>(row) * filter.taps + tap]);
-}
+constexpr int kLanes = 16;     // output rows in a block
+constexpr int kTile = 8;       // side of a tile that is turned at once
 
 // A sample moved to the top of 16 bits, times a weight of 15: a 15-bit number.
 template <typename Sample>
@@ -102,99 +33,148 @@ __attribute__((always_inline)) inline std::uint16_t weighted(Sample sample, int 
 }
 
 // sum[x] (+)= Σ rows[k][x] * weights[k], in 15 bits: 255 in 8 bits becomes 255 * 128.
-template <typename Sample>
+template <int taps, typename Sample>
 __attribute__((always_inline)) inline void fold(const Sample* const rows[kGroup],
                                                 const std::uint16_t weights[kGroup], int shift,
-                                                bool first, std::uint16_t* sum, int count) {
+                                                bool first, std::uint16_t* __restrict sum, int from,
+                                                int to) {
   const Sample *a = rows[0], *b = rows[1], *c = rows[2], *d = rows[3];
   const std::uint16_t p = weights[0], q = weights[1], r = weights[2], s = weights[3];
-  for (int x = 0; x < count; ++x) {
-    // one truncated product loses half a unit in the mean: four lose two
-    std::uint16_t value = first ? 2 : static_cast<std::uint16_t>(sum[x] + 2);
+  for (int x = from; x < to; ++x) {
+    // a truncated product loses half a unit in the mean
+    std::uint16_t value = static_cast<std::uint16_t>(taps / 2 + (first ? 0 : sum[x]));
     value += weighted(a[x], shift, p);
     value += weighted(b[x], shift, q);
-    value += weighted(c[x], shift, r);
-    value += weighted(d[x], shift, s);
+    if (taps == kGroup) value += weighted(c[x], shift, r);
+    if (taps == kGroup) value += weighted(d[x], shift, s);
     sum[x] = std::min<std::uint16_t>(value, 32767);
   }
+}
+
+// Whole vectors, the last one over again where it overlaps: no loop over single samples at the end.
+template <int taps, typename Sample>
+__attribute__((always_inline)) inline void fold_first(const Sample* const rows[kGroup],
+                                                      const std::uint16_t weights[kGroup],
+                                                      int shift, std::uint16_t* sum, int count) {
+  constexpr int kWhole = 32;
+  const int whole = count / kWhole * kWhole;
+  fold<taps>(rows, weights, shift, true, sum, 0, whole);
+  if (whole == count) return;
+  if (count < kWhole) return fold<taps>(rows, weights, shift, true, sum, 0, count);
+  const Sample* last[kGroup];
+  for (int k = 0; k < kGroup; ++k) last[k] = rows[k] + count - kWhole;
+  fold<taps>(last, weights, shift, true, sum + count - kWhole, 0, kWhole);
 }
 
 VIDEOENGINE_CLONES void fold8(const std::uint8_t* const rows[kGroup],
                               const std::uint16_t weights[kGroup], bool first, std::uint16_t* sum,
                               int count) {
-  if (first) {
-    fold(rows, weights, 8, true, sum, count);
+  if (!first) {
+    fold<kGroup>(rows, weights, 8, false, sum, 0, count);
+  } else if (weights[2] | weights[3]) {
+    fold_first<kGroup>(rows, weights, 8, sum, count);
   } else {
-    fold(rows, weights, 8, false, sum, count);
+    fold_first<2>(rows, weights, 8, sum, count);
   }
 }
 
 VIDEOENGINE_CLONES void fold16(const std::uint16_t* const rows[kGroup],
                                const std::uint16_t weights[kGroup], int shift, bool first,
                                std::uint16_t* sum, int count) {
-  fold(rows, weights, shift, first, sum, count);
+  fold<kGroup>(rows, weights, shift, first, sum, 0, count);
 }
 
-#if defined(__x86_64__)
-// Rounds four sums to 15 bits and stores them.
-__attribute__((always_inline)) inline void store4(__m128i sum, std::int16_t* out) {
-  sum = _mm_srai_epi32(_mm_add_epi32(sum, _mm_set1_epi32(kHorizontalOne / 2)), 14);
-  _mm_storel_epi64(reinterpret_cast<__m128i*>(out), _mm_packs_epi32(sum, sum));
-}
-
-// Two neighboring samples.
-__attribute__((always_inline)) inline __m128i load2(const std::int16_t* from) {
-  int pair;
-  std::memcpy(&pair, from, sizeof pair);
-  return _mm_cvtsi32_si128(pair);
-}
-
-__attribute__((always_inline)) inline __m128i load4(const std::int16_t* from) {
-  return _mm_loadl_epi64(reinterpret_cast<const __m128i*>(from));
-}
-
-// Four outputs of two taps each.
-__attribute__((always_inline)) inline void resample_pairs(const std::int16_t* in, const int* start,
-                                                          const std::int16_t* weight,
-                                                          std::int16_t* out) {
-  const __m128i low = _mm_unpacklo_epi32(load2(in + start[0]), load2(in + start[1]));
-  const __m128i high = _mm_unpacklo_epi32(load2(in + start[2]), load2(in + start[3]));
-  const __m128i weights = _mm_loadu_si128(reinterpret_cast<const __m128i*>(weight));
-  store4(_mm_madd_epi16(_mm_unpacklo_epi64(low, high), weights), out);
-}
-
-// Four outputs of four taps each.
-__attribute__((always_inline)) inline void resample_fours(const std::int16_t* in, const int* start,
-                                                          const std::int16_t* weight,
-                                                          std::int16_t* out) {
-  const auto* w = reinterpret_cast<const __m128i*>(weight);
-  const __m128i low = _mm_unpacklo_epi64(load4(in + start[0]), load4(in + start[1]));
-  const __m128i high = _mm_unpacklo_epi64(load4(in + start[2]), load4(in + start[3]));
-  const __m128 a = _mm_castsi128_ps(_mm_madd_epi16(low, _mm_loadu_si128(w)));
-  const __m128 b = _mm_castsi128_ps(_mm_madd_epi16(high, _mm_loadu_si128(w + 1)));
-  const __m128i even = _mm_castps_si128(_mm_shuffle_ps(a, b, _MM_SHUFFLE(2, 0, 2, 0)));
-  const __m128i odd = _mm_castps_si128(_mm_shuffle_ps(a, b, _MM_SHUFFLE(3, 1, 3, 1)));
-  store4(_mm_add_epi32(even, odd), out);
-}
-#endif
-
-// out[x] = Σ in[start + k] * weight[k], rounded, in 15 bits.
-VIDEOENGINE_CLONES void resample(const std::int16_t* in, const int* start,
-                                 const std::int16_t* weight, int taps, std::int16_t* out,
-                                 int count) {
+// Turns tiles of 8 x 8: out[x * kLanes + row] = 2 * in[row * in_row + x] for 8 rows, in 16 bits.
+VIDEOENGINE_CLONES void turn(const std::uint16_t* __restrict in, int in_row,
+                             std::uint16_t* __restrict out, int count) {
   int x = 0;
 #if defined(__x86_64__)
-  if (taps == 2) {
-    for (; x + 4 <= count; x += 4) resample_pairs(in, start + x, weight + 2 * x, out + x);
-  } else if (taps == 4) {
-    for (; x + 4 <= count; x += 4) resample_fours(in, start + x, weight + 4 * x, out + x);
+  for (; x + kTile <= count; x += kTile) {
+    __m128i a[kTile], b[kTile];
+    for (int i = 0; i < kTile; ++i) {
+      a[i] = _mm_loadu_si128(reinterpret_cast<const __m128i*>(in + i * in_row + x));
+      a[i] = _mm_slli_epi16(a[i], 1);
+    }
+    for (int i = 0; i < 4; ++i) {
+      b[2 * i] = _mm_unpacklo_epi16(a[i], a[i + 4]);
+      b[2 * i + 1] = _mm_unpackhi_epi16(a[i], a[i + 4]);
+    }
+    for (int i = 0; i < 4; ++i) {
+      a[2 * i] = _mm_unpacklo_epi16(b[i], b[i + 4]);
+      a[2 * i + 1] = _mm_unpackhi_epi16(b[i], b[i + 4]);
+    }
+    for (int i = 0; i < 4; ++i) {
+      b[2 * i] = _mm_unpacklo_epi16(a[i], a[i + 4]);
+      b[2 * i + 1] = _mm_unpackhi_epi16(a[i], a[i + 4]);
+    }
+    for (int i = 0; i < kTile; ++i) {
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(out + (x + i) * kLanes), b[i]);
+    }
   }
 #endif
   for (; x < count; ++x) {
-    std::int32_t sum = kHorizontalOne / 2;
-    const std::int16_t* from = in + start[x];
-    for (int k = 0; k < taps; ++k) sum += std::int32_t{from[k]} * weight[x * taps + k];
-    out[x] = static_cast<std::int16_t>(sum >> 14);
+    for (int row = 0; row < kTile; ++row) {
+      out[x * kLanes + row] = static_cast<std::uint16_t>(in[row * in_row + x] << 1);
+    }
+  }
+}
+
+// Turns tiles of bytes back: out[row * out_row + x] = in[x * kLanes + row] for 16 rows.
+VIDEOENGINE_CLONES void turn_back(const std::uint8_t* __restrict in, std::uint8_t* __restrict out,
+                                  int out_row, int count) {
+  int x = 0;
+#if defined(__x86_64__)
+  for (; x + kLanes <= count; x += kLanes) {
+    __m128i a[kLanes], b[kLanes];
+    for (int i = 0; i < kLanes; ++i) {
+      a[i] = _mm_loadu_si128(reinterpret_cast<const __m128i*>(in + (x + i) * kLanes));
+    }
+    for (int round = 0; round < 4; ++round) {  // each round halves the distance of neighbors
+      for (int i = 0; i < kLanes / 2; ++i) {
+        b[2 * i] = _mm_unpacklo_epi8(a[i], a[i + kLanes / 2]);
+        b[2 * i + 1] = _mm_unpackhi_epi8(a[i], a[i + kLanes / 2]);
+      }
+      for (int i = 0; i < kLanes; ++i) a[i] = b[i];
+    }
+    for (int i = 0; i < kLanes; ++i) {
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(out + i * out_row + x), a[i]);
+    }
+  }
+#endif
+  for (; x < count; ++x) {
+    for (int row = 0; row < kLanes; ++row) out[row * out_row + x] = in[x * kLanes + row];
+  }
+}
+
+// Adds to sixteen lanes `taps` products that lie kLanes apart, in 15 bits.
+template <int taps>
+__attribute__((always_inline)) inline void gather(const std::uint16_t* __restrict in,
+                                                  const std::uint16_t* __restrict weight,
+                                                  bool first, std::uint16_t* __restrict sum) {
+  for (int lane = 0; lane < kLanes; ++lane) {
+    std::uint16_t value = static_cast<std::uint16_t>(taps / 2 + (first ? 0 : sum[lane]));
+    for (int k = 0; k < taps; ++k) value += weighted(in[k * kLanes + lane], 0, weight[k]);
+    sum[lane] = std::min<std::uint16_t>(value, 32767);
+  }
+}
+
+// out[x] = Σ in[start + k] * weight[k] for sixteen rows at once; 16 bits in, 15 bits out.
+VIDEOENGINE_CLONES void resample(const std::uint16_t* __restrict in, const int* __restrict start,
+                                 const std::uint16_t* __restrict weight, int taps,
+                                 std::uint16_t* __restrict out, int count) {
+  if (taps == 2) {
+    for (int x = 0; x < count; ++x) {
+      gather<2>(in + start[x] * kLanes, weight + 2 * x, true, out + x * kLanes);
+    }
+    return;
+  }
+  for (int x = 0; x < count; ++x) {
+    const std::uint16_t* from = in + start[x] * kLanes;
+    const std::uint16_t* weights = weight + x * taps;
+    gather<kGroup>(from, weights, true, out + x * kLanes);
+    for (int k = kGroup; k < taps; k += kGroup) {
+      gather<kGroup>(from + k * kLanes, weights + k, false, out + x * kLanes);
+    }
   }
 }
 
@@ -202,6 +182,11 @@ VIDEOENGINE_CLONES void resample(const std::int16_t* in, const int* start,
 struct Coefficients {
   std::int16_t y, y_zero, rv, gu, gv, bu;
 };
+
+// Every step is cut back to 16 bits, or the loop would work on 32.
+__attribute__((always_inline)) inline std::int16_t narrow(int value) {
+  return static_cast<std::int16_t>(value);
+}
 
 __attribute__((always_inline)) inline std::int16_t high(std::int16_t a, std::int16_t b) {
   return static_cast<std::int16_t>((std::int32_t{a} * b) >> 16);
@@ -213,25 +198,25 @@ __attribute__((always_inline)) inline std::uint8_t clip(std::int16_t value) {
 }
 
 // Y, U, V in 15 bits to R, G, B in planes of bytes.
-VIDEOENGINE_CLONES void to_rgb(const std::int16_t* __restrict y, const std::int16_t* __restrict u,
-                               const std::int16_t* __restrict v, const Coefficients& k,
+VIDEOENGINE_CLONES void to_rgb(const std::uint16_t* __restrict y, const std::uint16_t* __restrict u,
+                               const std::uint16_t* __restrict v, const Coefficients& k,
                                std::uint8_t* __restrict r, std::uint8_t* __restrict g,
                                std::uint8_t* __restrict b, int count) {
   const Coefficients c = k;  // a local copy: stores cannot alias it
   for (int x = 0; x < count; ++x) {
     // 17: half of 32 to round, and the half unit that each truncated product loses in the mean
-    const std::int16_t luma =
-        static_cast<std::int16_t>(high(static_cast<std::int16_t>(y[x] - c.y_zero), c.y) + 17);
-    const std::int16_t cb = static_cast<std::int16_t>((u[x] - 16384) * 2);
-    const std::int16_t cr = static_cast<std::int16_t>((v[x] - 16384) * 2);
-    r[x] = clip(static_cast<std::int16_t>((luma + high(cr, c.rv)) >> 5));
-    g[x] = clip(static_cast<std::int16_t>((luma + high(cb, c.gu) + high(cr, c.gv)) >> 5));
-    b[x] = clip(static_cast<std::int16_t>((luma + high(cb, c.bu)) >> 5));
+    const auto luma = narrow(high(narrow(y[x] - c.y_zero), c.y) + 17);
+    const auto cb = narrow((u[x] - 16384) * 2), cr = narrow((v[x] - 16384) * 2);
+    const auto red = narrow(luma + high(cr, c.rv)), blue = narrow(luma + high(cb, c.bu));
+    const auto green = narrow(luma + narrow(high(cb, c.gu) + high(cr, c.gv)));
+    r[x] = clip(narrow(red >> 5));
+    g[x] = clip(narrow(green >> 5));
+    b[x] = clip(narrow(blue >> 5));
   }
 }
 
 // 15-bit samples to bytes.
-VIDEOENGINE_CLONES void to_bytes(const std::int16_t* __restrict in, std::uint8_t* __restrict out,
+VIDEOENGINE_CLONES void to_bytes(const std::uint16_t* __restrict in, std::uint8_t* __restrict out,
                                  int count) {
   for (int x = 0; x < count; ++x) out[x] = clip(static_cast<std::int16_t>((in[x] + 64) >> 7));
 }
@@ -248,8 +233,8 @@ VIDEOENGINE_CLONES void interleave(const std::uint8_t* __restrict r,
 }
 
 // Takes every `step`-th sample.
-VIDEOENGINE_CLONES void split(const std::int16_t* __restrict in, int step,
-                              std::int16_t* __restrict out, int count) {
+VIDEOENGINE_CLONES void split(const std::uint16_t* __restrict in, int step,
+                              std::uint16_t* __restrict out, int count) {
   if (step == 2) {
     for (int x = 0; x < count; ++x) out[x] = in[2 * x];
   } else {
@@ -281,9 +266,13 @@ Coefficients coefficients(const Picture& picture) {
 // What one thread keeps between two pictures: filters are designed once per geometry.
 struct Workspace {
   Filter rows, columns, chroma_rows, chroma_columns;
-  std::vector<std::uint16_t> folded;
-  std::vector<std::int16_t> part, y, u, v;
-  std::vector<std::uint8_t> r, g, b;
+  int block_row = 0;                           // samples from one folded row to the next
+  int byte_row = 0;                            // bytes from one row of a color to the next
+  std::vector<std::uint16_t> folded;           // one row, its channels interleaved
+  std::vector<std::uint16_t> block[3];         // sixteen folded rows of a channel
+  std::vector<std::uint16_t> turned;           // a channel on its side
+  std::vector<std::uint16_t> sampled[3];       // channels resampled, on their side
+  std::vector<std::uint8_t> side[3], bytes[3];  // R, G, B on their side, and in rows
 };
 
 // Folds the source rows under output row `row` of one plane into `sum`.
@@ -297,7 +286,8 @@ void fold_rows(const Picture& picture, int plane, const Filter& filter, int row,
     std::uint16_t weights[kGroup];
     int used = 0;
     for (int k = 0; k < kGroup; ++k) {
-      weights[k] = weight_at(filter, row, tap + k);
+      const bool spare = tap + k >= filter.taps;
+      weights[k] = spare ? 0 : filter.weight[static_cast<std::size_t>(row) * filter.taps + tap + k];
       used |= weights[k];
       at[k] = base + std::min(filter.start[row] + tap + k, rows - 1) * view.row_bytes;
     }
@@ -317,50 +307,55 @@ void fold_rows(const Picture& picture, int plane, const Filter& filter, int row,
   }
 }
 
-void resample_row(const Filter& filter, const std::int16_t* in, std::int16_t* out) {
-  resample(in, filter.start.data(), filter.weight.data(), filter.taps, out, filter.target);
-}
-
-// Resamples channel `index` of `channels` interleaved ones.
-void resample_channel(Workspace& work, const Filter& filter, int channels, int index, int count,
-                      std::int16_t* out) {
-  const auto* folded = reinterpret_cast<const std::int16_t*>(work.folded.data());
-  if (channels > 1) {
-    split(folded + index, channels, work.part.data(), count);
-    folded = work.part.data();
-  }
-  resample_row(filter, folded, out);
-}
-
 void prepare(Workspace& work, const Picture& picture, int out_width, int out_height, bool chroma) {
-  design(work.rows, picture.height, out_height, false, false, kVerticalOne);
-  design(work.columns, picture.width, out_width, false, false, kHorizontalOne);
+  design(work.rows, picture.height, out_height, false, false);
+  design(work.columns, picture.width, out_width, false, false);
   if (chroma) {
-    design(work.chroma_rows, picture.height, out_height, true, false, kVerticalOne);
-    design(work.chroma_columns, picture.width, out_width, true, true, kHorizontalOne);
+    design(work.chroma_rows, picture.height, out_height, true, false);
+    design(work.chroma_columns, picture.width, out_width, true, true);
   }
-  // a narrow picture has fewer samples than taps: the rest stays 0 and has weight 0
-  const std::size_t room = 3 * static_cast<std::size_t>(picture.width + 1) + 64;
-  work.folded.assign(room, 0);
-  work.part.assign(room, 0);
-  for (auto* row : {&work.y, &work.u, &work.v}) row->assign(out_width, 16384);
-  for (auto* row : {&work.r, &work.g, &work.b}) row->resize(out_width);
+  // a narrow picture has fewer samples than taps: the room behind them has weight 0
+  work.block_row = picture.width + 2 * kTile;
+  work.byte_row = out_width;
+  work.folded.resize(3 * static_cast<std::size_t>(picture.width + 1));
+  work.turned.resize(static_cast<std::size_t>(work.block_row) * kLanes);
+  const std::size_t samples = static_cast<std::size_t>(out_width) * kLanes;
+  for (int i = 0; i < 3; ++i) {
+    work.block[i].resize(static_cast<std::size_t>(work.block_row) * kLanes);
+    work.sampled[i].assign(samples, 16384);  // gray has no chroma but this
+    work.side[i].resize(samples);
+    work.bytes[i].resize(samples);
+  }
 }
 
-void yuv_row(Workspace& work, const Picture& picture, int row) {
-  fold_rows(picture, 0, work.rows, row, picture.height, picture.width, work.folded.data());
-  resample_channel(work, work.columns, 1, 0, picture.width, work.y.data());
+// Folds into row `lane` of the block what lies under output row `row`.
+void fold_lane(Workspace& work, const Picture& picture, int lane, int row) {
+  std::uint16_t* at[3];
+  for (int i = 0; i < 3; ++i) at[i] = work.block[i].data() + lane * work.block_row;
+  if (picture.layout == Layout::kRgb24) {
+    fold_rows(picture, 0, work.rows, row, picture.height, 3 * picture.width, work.folded.data());
+    for (int i = 0; i < 3; ++i) split(work.folded.data() + i, 3, at[i], picture.width);
+    return;
+  }
+  fold_rows(picture, 0, work.rows, row, picture.height, picture.width, at[0]);
   if (picture.layout == Layout::kGray) return;
   const int rows = (picture.height + 1) / 2, columns = (picture.width + 1) / 2;
-  const bool planar = picture.layout == Layout::kYuv420p;
-  for (int index = 0; index < 2; ++index) {
-    if (planar || index == 0) {
-      fold_rows(picture, 1 + index, work.chroma_rows, row, rows, planar ? columns : 2 * columns,
-                work.folded.data());
-    }
-    resample_channel(work, work.chroma_columns, planar ? 1 : 2, planar ? 0 : index, columns,
-                     index == 0 ? work.u.data() : work.v.data());
+  if (picture.layout == Layout::kYuv420p) {
+    for (int i = 1; i < 3; ++i) fold_rows(picture, i, work.chroma_rows, row, rows, columns, at[i]);
+    return;
   }
+  fold_rows(picture, 1, work.chroma_rows, row, rows, 2 * columns, work.folded.data());
+  for (int i = 1; i < 3; ++i) split(work.folded.data() + i - 1, 2, at[i], columns);
+}
+
+// Resamples the block of channel `index` across.
+void sample_block(Workspace& work, const Filter& filter, int index, int columns) {
+  for (int half = 0; half < kLanes; half += kTile) {
+    turn(work.block[index].data() + half * work.block_row, work.block_row,
+         work.turned.data() + half, columns);
+  }
+  resample(work.turned.data(), filter.start.data(), filter.weight.data(), filter.taps,
+           work.sampled[index].data(), filter.target);
 }
 
 }  // namespace
@@ -368,23 +363,31 @@ void yuv_row(Workspace& work, const Picture& picture, int row) {
 void color_conversion(const Picture& picture, std::uint8_t* out, std::ptrdiff_t out_row_bytes,
                       int out_width, int out_height) {
   thread_local Workspace work;
-  const bool rgb = picture.layout == Layout::kRgb24;
-  prepare(work, picture, out_width, out_height, !rgb && picture.layout != Layout::kGray);
+  const bool rgb = picture.layout == Layout::kRgb24, gray = picture.layout == Layout::kGray;
+  prepare(work, picture, out_width, out_height, !rgb && !gray);
   const Coefficients factors = coefficients(picture);
-  std::uint8_t* const bytes[3] = {work.r.data(), work.g.data(), work.b.data()};
-  for (int row = 0; row < out_height; ++row, out += out_row_bytes) {
+  const Filter& chroma = rgb ? work.columns : work.chroma_columns;
+  const int chroma_width = rgb ? picture.width : (picture.width + 1) / 2;
+  const int samples = out_width * kLanes;
+  for (int top = 0; top < out_height; top += kLanes) {
+    const int rows = std::min(kLanes, out_height - top);
+    for (int lane = 0; lane < rows; ++lane) fold_lane(work, picture, lane, top + lane);
+    sample_block(work, work.columns, 0, picture.width);
+    for (int i = 1; i < 3 && !gray; ++i) sample_block(work, chroma, i, chroma_width);
     if (rgb) {
-      fold_rows(picture, 0, work.rows, row, picture.height, 3 * picture.width, work.folded.data());
-      for (int index = 0; index < 3; ++index) {
-        resample_channel(work, work.columns, 3, index, picture.width, work.y.data());
-        to_bytes(work.y.data(), bytes[index], out_width);
-      }
+      for (int i = 0; i < 3; ++i) to_bytes(work.sampled[i].data(), work.side[i].data(), samples);
     } else {
-      yuv_row(work, picture, row);
-      to_rgb(work.y.data(), work.u.data(), work.v.data(), factors, bytes[0], bytes[1], bytes[2],
-             out_width);
+      to_rgb(work.sampled[0].data(), work.sampled[1].data(), work.sampled[2].data(), factors,
+             work.side[0].data(), work.side[1].data(), work.side[2].data(), samples);
     }
-    interleave(bytes[0], bytes[1], bytes[2], out, out_width);
+    for (int i = 0; i < 3; ++i) {
+      turn_back(work.side[i].data(), work.bytes[i].data(), work.byte_row, out_width);
+    }
+    for (int lane = 0; lane < rows; ++lane, out += out_row_bytes) {
+      const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(lane) * work.byte_row;
+      interleave(work.bytes[0].data() + at, work.bytes[1].data() + at, work.bytes[2].data() + at,
+                 out, out_width);
+    }
   }
 }
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.clips import write_clip
+from support.clips import tissue, write_clip
 from support.fakes import ListSink
 
 from videoengine.edges import EdgeConfig
@@ -47,7 +47,8 @@ class Broken:
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("clip") / "clip.mp4"
-    return write_clip(path, stamps_ms=range(0, 6000, 40), size=(320, 240))
+    size = (428, 240)
+    return write_clip(path, stamps_ms=range(0, 5000, 40), size=size, pictures=tissue(size))
 
 
 def gate_of(stage: Any, clip: Path, edge: EdgeConfig | None = None) -> tuple[Gate, ListSink]:
@@ -62,7 +63,7 @@ def gate_of(stage: Any, clip: Path, edge: EdgeConfig | None = None) -> tuple[Gat
 
 def test_the_clip_is_shown_when_nothing_is_wrong(clip: Path) -> None:
     gate, _ = gate_of(Broken(lambda works: None), clip)
-    assert [(span.start_ns, span.end_ns) for span in gate.spans(0)] == [(0, 5_960_000_000)]
+    assert [(span.start_ns, span.end_ns) for span in gate.spans(0)] == [(0, 4_960_000_000)]
 
 
 def raise_always(works: Sequence[Work]) -> None:

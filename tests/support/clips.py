@@ -11,6 +11,9 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from videoengine.frames import Color, Pixels
+from videoengine.streams.testing.tissue_clip import ClipFrames
+
 Picture = Callable[[int], NDArray[np.uint8]]
 
 
@@ -23,6 +26,18 @@ def moving(size: tuple[int, int]) -> Picture:
     def picture(number: int) -> NDArray[np.uint8]:
         field = np.roll(coarse, number, axis=1)[:height, :width]
         return np.stack([150 + field, 50 + field // 2, 45 + field // 3], axis=2).astype(np.uint8)
+
+    return picture
+
+
+def tissue(size: tuple[int, int]) -> Picture:
+    """Return the demo's clean tissue: 5 s of it lie inside the body without a fault."""
+    made = ClipFrames(1, size)
+
+    def picture(number: int) -> NDArray[np.uint8]:
+        planes = made.planes(number / 25)
+        color = Color("bt601")
+        return Pixels(lambda: planes, layout="yuv420p", size=size, color=color).rgb()
 
     return picture
 
