@@ -86,6 +86,8 @@ class PyAVDecoder:
         self._landed: Packet[VideoStream] | None = None
         self._next = 0
         self._counted = 0
+        self._reading = threading.Lock()
+        self._closed = False
         self._first_ns: int | None = None
         self._last_ns = 0
         self._container = open_container(path)
@@ -97,14 +99,28 @@ class PyAVDecoder:
             raise
 
     def pictures(self) -> Iterator[Picture]:
-        """Yield the pictures from where the decoder stands."""
+        """Yield the pictures from where the decoder stands; none after close()."""
+        packets = self._demuxed()
+        while True:
+            with self._reading:  # close() from another thread waits for one packet
+                if self._closed:
+                    return
+                pictures, ended = self._step(packets)
+            yield from pictures
+            if ended:
+                return
+
+    def _step(self, packets: Iterator[Packet[VideoStream]]) -> tuple[list[Picture], bool]:
+        """Read and decode one packet; also return whether it was the end."""
         try:
-            for packet in self._demuxed():
-                yield from self._decoded(packet)
+            packet = next(packets, None)
         except FFmpegError as error:
             self.failure = f"{self._path.name} cannot be read to its end: {error.strerror}"
-            yield from self._decoded(None)
-        self._check_end()
+            return self._decoded(None), True
+        if packet is None:
+            self._check_end()
+            return [], True
+        return self._decoded(packet), False
 
     def _demuxed(self) -> Iterator[Packet[VideoStream]]:
         if self._landed is not None:
@@ -121,17 +137,19 @@ class PyAVDecoder:
             if self._next > self._counted:
                 self._packets.demuxed += 1
 
-    def _decoded(self, packet: Packet[VideoStream] | None) -> Iterator[Picture]:
+    def _decoded(self, packet: Packet[VideoStream] | None) -> list[Picture]:
         try:
             frames: list[VideoFrame] = cast(Any, self._stream).decode(packet)
         except FFmpegError as error:
             self._damaged(f"damaged packets: {error.strerror}")
-            return
+            return []
+        pictures: list[Picture] = []
         for frame in frames:
             if frame.is_corrupt:
                 self._damaged("damaged pictures")
             else:
-                yield self._picture(frame)
+                pictures.append(self._picture(frame))
+        return pictures
 
     def _damaged(self, what: str) -> None:
         if self._next > self._counted:  # not one that a resumed run counted before
@@ -223,8 +241,10 @@ class PyAVDecoder:
         return False
 
     def close(self) -> None:
-        """Release the file."""
-        self._container.close()
+        """Release the file; a read in another thread ends first."""
+        with self._reading:
+            self._closed = True
+            self._container.close()
 
 
 def open_container(path: Path) -> InputContainer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from time import monotonic_ns
@@ -53,6 +54,7 @@ class RecordedSource:
         self._seq = 0
         self._last: Frame | None = None
         self._ended = False
+        self._counting = threading.Lock()
         try:
             self._pictures = decoder.pictures()
             self._pending = next(self._pictures, None)
@@ -96,31 +98,40 @@ class RecordedSource:
 
     def __iter__(self) -> Iterator[Frame]:
         """Yield the frames that were not yielded yet."""
-        clock, stream_id = self.clock, self.clock.stream_id
         for picture in self._rest():
-            self._read += 1
-            stamp = clock.stamp(
-                picture.pts, picture.duration, picture.time_base, picture.format_key
-            )
-            if stamp is None:
-                self.packets.skip("unstamped" if picture.pts is None else "repeated_stamp")
-                continue
-            self.packets.decoded += 1
-            self._last = Frame(
-                stream_id,
-                "mono",
-                stamp.epoch,
-                self._seq,
-                stamp.pts,
-                stamp.pts_ns,
-                stamp.duration_ns,
-                monotonic_ns(),
-                stamp.pts_source,
-                picture.pixels,
-            )
-            self._seq += 1
-            yield self._last
-        self._balance("no_picture")
+            with self._counting:  # what close() in another thread abandons is not counted here
+                if self._ended:
+                    return
+                frame = self._frame(picture)
+            if frame is not None:
+                yield frame
+        with self._counting:
+            self._balance("no_picture")
+
+    def _frame(self, picture: Picture) -> Frame | None:
+        """Stamp and count a picture; None when it cannot be placed in time."""
+        self._read += 1
+        stamp = self.clock.stamp(
+            picture.pts, picture.duration, picture.time_base, picture.format_key
+        )
+        if stamp is None:
+            self.packets.skip("unstamped" if picture.pts is None else "repeated_stamp")
+            return None
+        self.packets.decoded += 1
+        self._last = Frame(
+            self.clock.stream_id,
+            "mono",
+            stamp.epoch,
+            self._seq,
+            stamp.pts,
+            stamp.pts_ns,
+            stamp.duration_ns,
+            monotonic_ns(),
+            stamp.pts_source,
+            picture.pixels,
+        )
+        self._seq += 1
+        return self._last
 
     def _rest(self) -> Iterator[Picture]:
         if self._pending is not None:
@@ -221,10 +232,11 @@ class RecordedSource:
 
     def close(self) -> None:
         """Release the decoder; packets still in it are counted as abandoned."""
-        self._balance("abandoned")
+        self._decoder.close()
+        with self._counting:
+            self._balance("abandoned")
         self._pictures = iter(())
         self._pending = None
-        self._decoder.close()
 
 
 def _check(pixels: Pixels) -> int:

@@ -8,11 +8,14 @@
 
 #include "color_conversion_filter.h"
 
-#if defined(__x86_64__)
+// A test sets either macro by hand, to compare the forms that the compiler makes.
+#if !defined(VIDEOENGINE_SSE2) && defined(__x86_64__)
+#define VIDEOENGINE_SSE2 1
+#endif
+#if VIDEOENGINE_SSE2
 #include <emmintrin.h>
 #endif
-// A test builds this file with VIDEOENGINE_CLONES empty to compare the two forms.
-#if !defined(VIDEOENGINE_CLONES) && defined(__x86_64__)
+#if !defined(VIDEOENGINE_CLONES) && VIDEOENGINE_SSE2
 #define VIDEOENGINE_CLONES __attribute__((target_clones("default", "arch=x86-64-v3")))
 #elif !defined(VIDEOENGINE_CLONES)
 #define VIDEOENGINE_CLONES
@@ -88,7 +91,7 @@ VIDEOENGINE_CLONES void fold16(const std::uint16_t* const rows[kGroup],
 VIDEOENGINE_CLONES void turn(const std::uint16_t* __restrict in, int in_row,
                              std::uint16_t* __restrict out, int count) {
   int x = 0;
-#if defined(__x86_64__)
+#if VIDEOENGINE_SSE2
   for (; x + kTile <= count; x += kTile) {
     __m128i a[kTile], b[kTile];
     for (int i = 0; i < kTile; ++i) {
@@ -123,7 +126,7 @@ VIDEOENGINE_CLONES void turn(const std::uint16_t* __restrict in, int in_row,
 VIDEOENGINE_CLONES void turn_back(const std::uint8_t* __restrict in, std::uint8_t* __restrict out,
                                   int out_row, int count) {
   int x = 0;
-#if defined(__x86_64__)
+#if VIDEOENGINE_SSE2
   for (; x + kLanes <= count; x += kLanes) {
     __m128i a[kLanes], b[kLanes];
     for (int i = 0; i < kLanes; ++i) {

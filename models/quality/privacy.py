@@ -22,6 +22,7 @@ from videoengine.errors import UsageError, nearest
 from videoengine.events import Draft, PrivacyPayload, PrivacyReason
 from videoengine.models.quality.frame_statistics import Channel, FrameStatistics, statistics_of
 from videoengine.models.quality.out_of_body import Cues, Rule, cues_of, score_of
+from videoengine.models.quality.severities import glare_of, smoke_of
 from videoengine.stages import Result, StageContext, StageSpec, Work
 
 CAVITY: Final = Rule()
@@ -39,6 +40,9 @@ RULES: Final[dict[str, Rule]] = {
 THRESHOLD: Final = 0.5
 ENTRY: Final = 0.6
 """A scene is let in by a score below this part of the threshold."""
+HAZY: Final = 0.5
+"""Severity of smoke above, and of glare below, which a pale picture may be a cavity as well as a
+room."""
 CUT: Final = 0.35
 """A larger change between two samples is a cut."""
 
@@ -110,16 +114,21 @@ class PrivacyStage:
         allowed = is_allowed(score, state.inside, change, self.threshold)
         payload = PrivacyPayload(
             decision="allow" if allowed else "blank",
-            reason=None if allowed else self._reason(cues, score),
+            reason=None if allowed else self._reason(statistics, cues, score),
             score=score,
         )
         return Result(
             events=(Draft(kind="privacy", payload=payload),), state=PrivacyState(allowed, scene)
         )
 
-    def _reason(self, cues: Cues, score: float) -> PrivacyReason:
+    def _reason(self, statistics: FrameStatistics, cues: Cues, score: float) -> PrivacyReason:
+        """Say `unknown` where darkness, haze or a cut keeps the rule from telling."""
         dark = cues.lit <= self.rule.lit[0]
-        return "unknown" if dark or score < self.threshold else "out_of_body"
+        if dark or score < self.threshold:
+            return "unknown"
+        # Haze dims lamps and windows: a pale picture with glaring ones is a room.
+        hazy = smoke_of(statistics) > HAZY and glare_of(statistics.total) < HAZY
+        return "unknown" if hazy else "out_of_body"
 
     def encode(self, state: PrivacyState) -> bytes:
         """Return the state as JSON; floats are written so that they read back exactly."""

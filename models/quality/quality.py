@@ -14,7 +14,13 @@ from videoengine.events import Draft, QualityPayload, ViewCircle
 from videoengine.frames import Frame
 from videoengine.media_time import NS_PER_SECOND
 from videoengine.models.quality import severities, soiling, view_circle
-from videoengine.models.quality.frame_statistics import CELLS, FrameStatistics, statistics_of
+from videoengine.models.quality.frame_statistics import (
+    CELLS,
+    Channel,
+    Floats,
+    FrameStatistics,
+    statistics_of,
+)
 from videoengine.models.quality.soiling import SoilingState
 from videoengine.stages import Result, StageContext, StageSpec, Work
 
@@ -22,16 +28,19 @@ CIRCLE_NS: Final = NS_PER_SECOND
 """The view circle is looked for at an epoch's start and then this often."""
 FROZEN_NS: Final = NS_PER_SECOND
 """A feed whose content is the same for this long is frozen."""
+FROZEN_CODES: Final = 0.6
+"""No cell's mean luma moves further from where the freeze began. A codec moves those of a frozen
+picture by up to 0.3; the stillest real clip at hand moves some cell by 6 between two samples."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class QualityState:
     """What the stage keeps of an epoch."""
 
-    content: tuple[int, int] | None
-    """Hash of the last sample."""
+    luma: Floats | None
+    """(CELLS,): mean luma of the first sample of the content now shown."""
     since_ns: int
-    """Stamp of the first sample with that content."""
+    """Stamp of that sample."""
     circle: ViewCircle | None
     circle_ns: int
     """Stamp of the sample in which the circle was last looked for."""
@@ -66,13 +75,16 @@ class QualityStage:
     def _measure(self, state: QualityState, frame: Frame) -> Result:
         statistics = statistics_of(frame.pixels)
         circle, circle_ns = state.circle, state.circle_ns
-        if state.content is None or frame.pts_ns - circle_ns >= CIRCLE_NS:
+        if state.luma is None or frame.pts_ns - circle_ns >= CIRCLE_NS:
             circle = view_circle.fit_circle(statistics, frame.pixels, circle)
             circle_ns = frame.pts_ns
-        same = state.content == statistics.content
+        luma, since_ns = state.luma, state.since_ns
+        now = statistics.means[:, Channel.LUMA]
+        if luma is None or float(np.abs(now - luma).max()) > FROZEN_CODES:
+            luma, since_ns = now, frame.pts_ns
         after = QualityState(
-            content=statistics.content,
-            since_ns=state.since_ns if same else frame.pts_ns,
+            luma=luma,
+            since_ns=since_ns,
             circle=circle,
             circle_ns=circle_ns,
             soiling=soiling.follow(state.soiling, statistics),
@@ -97,26 +109,28 @@ class QualityStage:
         """Return the state: one line of JSON, then the running means as little-endian floats."""
         circle = state.circle
         head = {
-            "content": state.content,
+            "seen": state.luma is not None,
             "since_ns": state.since_ns,
             "circle": None if circle is None else [circle.cx, circle.cy, circle.radius],
             "circle_ns": state.circle_ns,
             "samples": state.soiling.samples,
         }
-        means = np.stack((state.soiling.luma, state.soiling.change, state.soiling.texture))
+        soiled = state.soiling
+        luma = np.zeros(CELLS) if state.luma is None else state.luma
+        means = np.stack((luma, soiled.luma, soiled.change, soiled.texture))
         return json.dumps(head).encode() + b"\n" + means.astype("<f8").tobytes()
 
     def decode(self, data: bytes) -> QualityState:
         """Return the state that `encode` wrote."""
         line, _, rest = data.partition(b"\n")
         head = json.loads(line)
-        means = np.frombuffer(rest, "<f8").astype(np.float64).reshape(3, CELLS)
+        means = np.frombuffer(rest, "<f8").astype(np.float64).reshape(4, CELLS)
         return QualityState(
-            content=None if head["content"] is None else tuple(head["content"]),
+            luma=means[0] if head["seen"] else None,
             since_ns=head["since_ns"],
             circle=None if head["circle"] is None else ViewCircle(*head["circle"]),
             circle_ns=head["circle_ns"],
-            soiling=SoilingState(means[0], means[1], means[2], head["samples"]),
+            soiling=SoilingState(means[1], means[2], means[3], head["samples"]),
         )
 
 

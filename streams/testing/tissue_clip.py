@@ -21,7 +21,7 @@ from videoengine.streams.testing.room_scene import RoomScene
 from videoengine.streams.testing.tissue_scene import Picture, TissueScene
 
 Planes = tuple[NDArray[np.uint8], ...]
-Kind = Literal["blur", "smoke", "glare", "out_of_body", "soiling", "frozen", "gap"]
+Kind = Literal["blur", "smoke", "glare", "out_of_body", "frozen", "gap"]
 FPS: Final = 25
 TICKS: Final = 512
 """Ticks a frame: the time base is 1/12800 s."""
@@ -31,13 +31,12 @@ PLAN: Final[tuple[tuple[Kind, float, float], ...]] = (
     ("smoke", 12.0, 4.0),
     ("glare", 19.0, 2.0),
     ("out_of_body", 25.0, 6.0),
-    ("soiling", 34.0, 5.0),
     ("frozen", 42.0, 2.4),
     ("gap", 48.0, 3.0),
 )
 """Kind, start before the seed moves it, and length, in seconds."""
 RAMP_SECONDS: Final = 0.24
-"""Blur, smoke, glare and soiling come and go within this time, inside their span."""
+"""Blur, smoke and glare come and go within this time, inside their span."""
 AHEAD: Final = 3
 """Frames painted at once while the encoder works."""
 BT601: Final = 6
@@ -146,8 +145,6 @@ class ClipFrames:
         self._haze = (
             0.62 + 0.16 * smooth_noise(rng, shape, 2.2) + 0.06 * smooth_noise(rng, shape, 5)
         )
-        drops = smooth_noise(rng, self._half, 4) + 0.3 * smooth_noise(rng, self._half, 11)
-        self._drops = (1 / (1 + np.exp(-6 * (drops - 0.15)))).astype(np.float32)
         self._spot = rng.uniform(-0.15, 0.15, 2)
         self._mask = doubled(self._circle(), size)
 
@@ -207,9 +204,6 @@ class ClipFrames:
                 detail = 1 - 0.7 * amounts["smoke"]
             if "glare" in amounts:
                 picture = self._glare(picture, amounts["glare"])
-            if "soiling" in amounts:
-                picture = self._soil(picture, amounts["soiling"])
-                detail = 1 - 0.8 * amounts["soiling"]
         return self._finish(picture, seconds, detail)
 
     def _smoke(self, picture: Picture, seconds: float, amount: float) -> Picture:
@@ -225,16 +219,6 @@ class ClipFrames:
         flare = np.clip(1.9 * amount * np.exp(-((x / 0.34) ** 2 + (y / 0.26) ** 2)), 0, 1)
         luma, u, v = picture
         return luma + (1.05 - luma) * flare, u * (1 - flare), v * (1 - flare)
-
-    def _soil(self, picture: Picture, amount: float) -> Picture:
-        smear = self._drops * amount
-        y, u, v = picture
-        soft, u_soft, v_soft = _defocus(picture, 9)
-        return (
-            y + (0.82 * soft + 0.10 - y) * smear,
-            u + (0.8 * u_soft - u) * smear,
-            v + (0.8 * v_soft - v) * smear,
-        )
 
     def _finish(self, picture: Picture, seconds: float, detail: float) -> Planes:
         """Add fine grain, cut the view circle, and round to limited-range bytes."""

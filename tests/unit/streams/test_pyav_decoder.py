@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
@@ -183,3 +184,21 @@ def test_pixels_outlive_their_source(tmp_path: Path) -> None:
     for number, frame in enumerate(frames):
         error = np.abs(frame.pixels.rgb().astype(int) - painted(number))
         assert np.median(error) <= LEVELS["median"]
+
+
+def test_close_from_another_thread_ends_the_reading(tmp_path: Path) -> None:
+    path = make_video(tmp_path / "c.mp4", steady(200), options={"preset": "ultrafast"})
+    for wait in range(8):
+        source = open_source(path)
+        stream = iter(source)
+        for _ in range(wait):
+            next(stream)
+        seen: list[int] = []
+        reader = threading.Thread(target=lambda s=stream, n=seen: n.extend(f.pts for f in s))
+        reader.start()
+        source.close()
+        reader.join()
+        ledger = source.packets
+        assert len(seen) < 200
+        assert list(stream) == []
+        assert ledger.demuxed == ledger.decoded + sum(ledger.skipped.values())

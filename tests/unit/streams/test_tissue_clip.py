@@ -39,7 +39,7 @@ def clear(frames: list[Frame], made: TissueClip) -> list[Frame]:
 def test_every_kind_of_span_is_there_once(clip: tuple[TissueClip, list[Frame]]) -> None:
     made, frames = clip
     kinds = sorted(span.kind for span in made.spans)
-    assert kinds == ["blur", "frozen", "gap", "glare", "out_of_body", "smoke", "soiling"]
+    assert kinds == ["blur", "frozen", "gap", "glare", "out_of_body", "smoke"]
     lengths = {s.kind: round(s.end_seconds - s.start_seconds, 6) for s in made.spans}
     assert lengths["out_of_body"] == 6
     assert lengths["gap"] == 3
@@ -109,7 +109,7 @@ def test_blur_takes_detail_and_smoke_takes_color(clip: tuple[TissueClip, list[Fr
     good = clear(frames, made)[::30]
     blurred = within(frames, made, "blur")[10:-10:10]
     smoky = within(frames, made, "smoke")[10:-10:10]
-    assert max(map(detail, blurred)) < 0.5 * min(map(detail, good))
+    assert max(map(detail, blurred)) < 0.6 * min(map(detail, good))
     assert max(map(color, smoky)) < 0.8 * min(map(color, good))
 
 
