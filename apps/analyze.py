@@ -20,8 +20,9 @@ from videoengine.apps.source_record import record_source, reopen_source
 from videoengine.case import Case, Manifest
 from videoengine.engine import Engine, Progress
 from videoengine.errors import CaseError, ModelError, SourceError, UsageError, redact
-from videoengine.events import SCHEMA, Draft, Event, RunPayload
+from videoengine.events import SCHEMA, Draft, Event
 from videoengine.lane import ENGINE, Lane
+from videoengine.payloads import RunPayload
 from videoengine.presets import DEFAULT, check_modality, load_preset, make_stages, parse_preset
 from videoengine.sources import Source
 from videoengine.stages import Stage, StageContext

@@ -12,7 +12,8 @@ from typing import Final
 
 from videoengine.case import Case
 from videoengine.errors import CaseError, OutputError
-from videoengine.events import SCHEMA, AuditPayload, Event, Evidence, event_key, plain
+from videoengine.events import SCHEMA, Event, Evidence, event_key, plain
+from videoengine.payloads import AuditPayload
 
 QUARANTINE: Final = "quarantine"
 ENGINE: Final = "engine"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import re
+import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -30,6 +31,7 @@ from videoengine.media_time import NS_PER_SECOND
 from videoengine.sources import PacketLedger
 from videoengine.streams.decoder import LARGEST_AREA, Picture, VideoInfo, check_size
 from videoengine.streams.picture_format import load_planes, picture_format
+from videoengine.streams.pyav_decoder import in_ffmpegs_words
 
 SUFFIXES: Final = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 SIGNATURES: Final = (
@@ -114,10 +116,15 @@ class ImageFolder:
                 self._broken += 1
                 if not known:
                     self._packets.skip("corrupt")
-                words = getattr(error, "strerror", None) or error
+                words = self._words(image.path, error)
                 self.failure = f"{self._broken} images cannot be read, last {image.path}: {words}"
                 continue
             yield self._picture(image, frame)
+
+    def _words(self, path: Path, error: Exception) -> str:
+        if isinstance(error, FFmpegError) and not self.failure:  # FFmpeg is asked but once
+            return in_ffmpegs_words(error, lambda: self._decode(path))
+        return str(getattr(error, "strerror", None) or error)
 
     def _decode(self, path: Path) -> VideoFrame:
         if path.stat().st_size > LARGEST_FILE:
@@ -126,6 +133,8 @@ class ImageFolder:
         codec = next((name for first, name in SIGNATURES if data.startswith(first)), None)
         if codec is None:
             raise ValueError("this is not an image")
+        if codec == "png" and len(data) >= 24:  # FFmpeg refuses without saying the size
+            check_size(*struct.unpack(">II", data[16:24]), path)
         # a context for each image: FFmpeg 8's png decoder paints over the picture before otherwise
         context: Any = CodecContext.create(codec, "r")
         context.thread_count = 1  # one picture in, the same picture out
@@ -165,7 +174,7 @@ class ImageFolder:
         """Nothing stays open between two images."""
 
 
-def timing(folder: Path, *, fps: float | Fraction | None, stamps: Path | None) -> Timing:
+def timing(folder: Path, *, fps: float | Fraction | str | None, stamps: Path | None) -> Timing:
     """Return the images of `folder` in order, with their stamps.
 
     Raises:
@@ -194,7 +203,7 @@ def timing(folder: Path, *, fps: float | Fraction | None, stamps: Path | None) -
     return Timing(images, time_base, rate, nominal, duplicates)
 
 
-def _rate(fps: float | Fraction | None) -> Fraction:
+def _rate(fps: float | Fraction | str | None) -> Fraction:
     try:
         rate = fps if isinstance(fps, Fraction) else Fraction(str(fps))
     except ValueError:

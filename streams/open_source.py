@@ -37,7 +37,7 @@ def open_source(
     uri: str | os.PathLike[str],
     *,
     stream_id: str = "s0",
-    fps: float | Fraction | None = None,
+    fps: float | Fraction | str | None = None,
     stamps: str | os.PathLike[str] | None = None,
     decoder: str = "pyav",
 ) -> Source:
@@ -46,7 +46,7 @@ def open_source(
     Args:
         uri: A file (mp4, mov, mkv, webm, ts, avi), a folder of images, or a plug-in's URI.
         stream_id: Name of the stream in the case.
-        fps: Images a second of a folder.
+        fps: Images a second of a folder; a string may be a fraction, `30000/1001`.
         stamps: File with one stamp in seconds a line, for a folder.
         decoder: Which decoder reads a file.
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
@@ -265,19 +265,28 @@ def open_container(path: Path) -> InputContainer:
 
 
 def _reason(path: Path, error: FFmpegError | OSError) -> str:
+    return in_ffmpegs_words(error, partial(_open_and_close, path))
+
+
+def _open_and_close(path: Path) -> None:
+    av.open(f"file:{path}", mode="r", options=dict(OPTIONS)).close()
+
+
+def in_ffmpegs_words(error: FFmpegError | OSError, again: Callable[[], object]) -> str:
+    """Return what went wrong; for damaged data, `again` is tried with FFmpeg's log on."""
     said = str(error.strerror or error)
-    lines = _error_lines(path) if isinstance(error, InvalidDataError) else []
+    lines = _error_lines(again) if isinstance(error, InvalidDataError) else []
     return f"{said}: {lines[-1]}" if lines else said
 
 
-def _error_lines(path: Path) -> list[str]:
-    """Open once more with FFmpeg's log on, and return its errors; none reaches stderr."""
+def _error_lines(again: Callable[[], object]) -> list[str]:
+    """Call `again` with FFmpeg's log on, and return its errors; none reaches stderr."""
     with _log_lock, av.logging.Capture(local=False) as lines:
         level, skips = av.logging.get_level(), av.logging.get_skip_repeated()
         av.logging.set_level(av.logging.ERROR)
         av.logging.set_skip_repeated(False)
         try:
-            av.open(f"file:{path}", mode="r", options=dict(OPTIONS)).close()
+            again()
         except (FFmpegError, OSError):
             pass
         finally:
@@ -294,7 +303,8 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
         context = stream.codec_context
         width, height = context.width, context.height
         if not width:  # FFmpeg says 0 of a size above `max_pixels`, and the true one in its log
-            sizes = [_TOO_LARGE.search(line) for line in _error_lines(path)]
+            opening = partial(_open_and_close, path)
+            sizes = [_TOO_LARGE.search(line) for line in _error_lines(opening)]
             width, height = next((map(int, s.groups()) for s in sizes if s), (width, height))
         check_size(width, height, path)
         stream.thread_type = "AUTO"

@@ -6,7 +6,7 @@ import threading
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from time import monotonic_ns
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from videoengine.errors import SourceError
 from videoengine.frames import Frame, Pixels
@@ -237,6 +237,14 @@ class RecordedSource:
             self._balance("abandoned")
         self._pictures = iter(())
         self._pending = None
+
+    def __enter__(self) -> Self:
+        """Return the source."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the source."""
+        self.close()
 
 
 def _check(pixels: Pixels) -> int:

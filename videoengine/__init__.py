@@ -24,7 +24,6 @@ _DOOR: Final = {
 }
 
 
-
 def __getattr__(name: str) -> Any:
     """Import what the door offers when it is first used."""
     if name not in _DOOR:

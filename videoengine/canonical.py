@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Sequence
 from typing import Any, Final, cast
 
 SIGNIFICANT_DIGITS: Final = 6
@@ -32,7 +33,7 @@ def as_object(value: object) -> dict[str, Any] | None:
 def as_items(value: object) -> list[Any] | None:
     """Return the items of a list or tuple, else None."""
     if isinstance(value, (list, tuple)):
-        return list(cast("list[Any] | tuple[Any, ...]", value))
+        return [*cast("Sequence[Any]", value)]
     return None
 
 

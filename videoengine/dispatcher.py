@@ -15,9 +15,10 @@ from typing import Any, Final
 
 from videoengine.edges import EdgeConfig
 from videoengine.errors import one_line
-from videoengine.events import Draft, Event, RefusalPayload
+from videoengine.events import Draft, Event
 from videoengine.frames import Clip
 from videoengine.lane import FAILURE_WINDOW_NS, MAX_FAILURES, Lane, StageLane, guard
+from videoengine.payloads import RefusalPayload
 from videoengine.stages import Result, StageSpec, Work
 
 ABANDON_FACTOR: Final = 10

@@ -14,11 +14,12 @@ from typing import Final
 from videoengine.dispatcher import Dispatcher
 from videoengine.edges import EdgeConfig
 from videoengine.errors import one_line
-from videoengine.events import Draft, Evidence, GapPayload, RefusalPayload
+from videoengine.events import Draft, Evidence
 from videoengine.frames import Frame
 from videoengine.lane import ENGINE, Lane, Sink, StageLane, config_of, guard
 from videoengine.latency import counter_text, histogram_text
 from videoengine.media_time import NS_PER_SECOND
+from videoengine.payloads import GapPayload, RefusalPayload
 from videoengine.sampling import NEVER
 from videoengine.sources import Source
 from videoengine.stages import Stage, ordered

@@ -15,9 +15,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from videoengine.events import Event, ViewCircle
+from videoengine.events import Event
 from videoengine.frames import Frame, Pixels
 from videoengine.media_time import NS_PER_SECOND
+from videoengine.payloads import ViewCircle
 
 SUSTAIN_NS: Final = NS_PER_SECOND
 """Re-entry needs this much unbroken evidence."""

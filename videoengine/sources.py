@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from videoengine.frames import Frame, Pixels
 from videoengine.media_time import EpochClock
@@ -107,4 +107,12 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Release the decoder; safe to call twice."""
+        ...
+
+    def __enter__(self) -> Self:
+        """Return the source."""
+        ...
+
+    def __exit__(self, *_: object) -> None:
+        """Close the source."""
         ...

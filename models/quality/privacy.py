@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 
 from videoengine.cards import MODALITIES, ModelCard
 from videoengine.errors import UsageError, nearest
-from videoengine.events import Draft, PrivacyPayload, PrivacyReason
+from videoengine.events import Draft
 from videoengine.models.quality.frame_statistics import Channel, FrameStatistics, statistics_of
 from videoengine.models.quality.out_of_body import Cues, Rule, cues_of, score_of
 from videoengine.models.quality.severities import glare_of, smoke_of
+from videoengine.payloads import PrivacyPayload, PrivacyReason
 from videoengine.stages import Result, StageContext, StageSpec, Work
 
 CAVITY: Final = Rule()

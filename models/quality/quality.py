@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from videoengine.cards import ModelCard
-from videoengine.events import Draft, QualityPayload, ViewCircle
+from videoengine.events import Draft
 from videoengine.frames import Frame
 from videoengine.media_time import NS_PER_SECOND
 from videoengine.models.quality import severities, soiling, view_circle
@@ -22,6 +22,7 @@ from videoengine.models.quality.frame_statistics import (
     statistics_of,
 )
 from videoengine.models.quality.soiling import SoilingState
+from videoengine.payloads import QualityPayload, ViewCircle
 from videoengine.stages import Result, StageContext, StageSpec, Work
 
 CIRCLE_NS: Final = NS_PER_SECOND

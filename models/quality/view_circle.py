@@ -8,9 +8,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from videoengine.events import ViewCircle
 from videoengine.frames import Pixels
 from videoengine.models.quality.frame_statistics import PROBES, FrameStatistics
+from videoengine.payloads import ViewCircle
 
 Floats = NDArray[np.float64]
 

@@ -49,8 +49,9 @@ def main() -> None:
         )
         frame = av.VideoFrame(*size, "yuv420p")
         for plane, data in zip(frame.planes, planes, strict=True):
-            rows = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
-            rows[:, : plane.width] = data
+            memory = np.frombuffer(memoryview(plane), np.uint8)
+            target = memory.reshape(plane.height, plane.line_size)
+            target[:, : plane.width] = data
         calls[f"swscale bilinear {name} to 456x256"] = lambda frame=frame: frame.reformat(
             456, 256, "rgb24", interpolation="BILINEAR"
         )

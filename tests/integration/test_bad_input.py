@@ -272,7 +272,6 @@ def test_a_folder_that_is_no_case_is_refused(
 def test_a_live_case_tells_a_second_process_the_pid(
     case: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    import os
 
     with Case.open_for_writing(case):
         for verb in ("resume", "purge"):

@@ -54,14 +54,14 @@ def write_clip(
     """Encode a clip with these stamps (milliseconds) and return its path."""
     stamps = list(range(0, 2000, 40)) if stamps_ms is None else list(stamps_ms)
     source: Any = moving(size) if pictures is None else pictures
-    frames = (source(n) for n in range(len(stamps))) if callable(source) else iter(source)
+    frames: Any = map(source, range(len(stamps))) if callable(source) else iter(source)
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(
+        stream: Any = container.add_stream(
             codec, rate=25, options=options or {"preset": "ultrafast", "crf": "20"}
         )
         stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
         stream.time_base = stream.codec_context.time_base = Fraction(1, 1000)
-        for stamp, rgb in zip(stamps, frames, strict=False):
+        for stamp, rgb in zip(stamps, frames, strict=False):  # pictures may go on
             frame = av.VideoFrame.from_ndarray(rgb, format="rgb24")
             frame.pts, frame.time_base = stamp, Fraction(1, 1000)
             container.mux(stream.encode(frame))

@@ -7,14 +7,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from videoengine.cards import ModelCard
-from videoengine.events import Draft, Event, MeasurementPayload
+from videoengine.events import Draft, Event
 from videoengine.frames import Frame, Pixels
 from videoengine.media_time import EpochClock
+from videoengine.payloads import MeasurementPayload
 from videoengine.sources import PacketLedger, SourceInfo
 from videoengine.stages import NamedArray, Result, StageSpec, Work
 
@@ -100,6 +101,12 @@ class FakeSource:
     def close(self) -> None:
         self.closed = True
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
 
 class MeanStage:
     """States the mean gray of its clip and the running sum; hands on the mean as an array."""
@@ -129,7 +136,7 @@ class MeanStage:
         results: list[Result] = []
         sums: dict[str, float] = {}
         for work in works:
-            total = sums.get(work.stream_id, work.state["sum"])
+            total: Any = sums.get(work.stream_id, work.state["sum"])
             mean = float(np.mean([frame.pixels.planes()[0].mean() for frame in work.clip.frames]))
             handed = sum(float(array.array.sum()) for array in work.inputs.values())
             total = total + mean + handed

@@ -6,11 +6,13 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 import out_of_body
 from numpy.typing import NDArray
+
 from support.clips import write_clip
 
 Picture = NDArray[np.uint8]
@@ -33,7 +35,8 @@ def read(path: Path, size: tuple[int, int]) -> Iterator[Picture]:
     """Yield the pictures of a clip at a size, uint8 (H, W, 3)."""
     with av.open(str(path)) as container:
         for frame in container.decode(video=0):
-            yield frame.to_ndarray(width=size[0], height=size[1], format="rgb24")
+            picture: Any = frame.to_ndarray(width=size[0], height=size[1], format="rgb24")
+            yield picture
 
 
 def outside(kind: str, count: int, size: tuple[int, int], shared: Path) -> Iterator[Picture]:

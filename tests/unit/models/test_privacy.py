@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from videoengine.cards import MODALITIES
 from videoengine.errors import UsageError
-from videoengine.events import PrivacyPayload
 from videoengine.models.quality import PrivacyStage
 from videoengine.models.quality.privacy import PrivacyState
+from videoengine.payloads import PrivacyPayload
 from videoengine.stages import StageContext
 
 Picture = NDArray[np.uint8]

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from videoengine.events import QualityPayload
 from videoengine.frames import Pixels
 from videoengine.models.quality import QualityStage
+from videoengine.payloads import QualityPayload
 from videoengine.stages import StageContext
 
 Picture = NDArray[np.uint8]
