@@ -134,7 +134,8 @@ class ImageFolder:
         if codec is None:
             raise ValueError("this is not an image")
         if codec == "png" and len(data) >= 24:  # FFmpeg refuses without saying the size
-            check_size(*struct.unpack(">II", data[16:24]), path)
+            width, height = struct.unpack(">II", data[16:24])
+            check_size(width, height, path)
         # a context for each image: FFmpeg 8's png decoder paints over the picture before otherwise
         context: Any = CodecContext.create(codec, "r")
         context.thread_count = 1  # one picture in, the same picture out
