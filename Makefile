@@ -63,7 +63,7 @@ test-wheel: $(VENV)/.created  ## the test suite against the wheel, outside the c
 	build/outside/bin/python -m pip --quiet install $(PINS) build/wheel/*.whl pytest hypothesis
 	@folder=$$(mktemp -d) && cp -r tests pyproject.toml $$folder && \
 	  outside=$(CURDIR)/build/outside/bin && shared=$${VIDEOENGINE_SHARED:-$(CURDIR)/../shared} && \
-	  cd $$folder && VIDEOENGINE_REQUIRE= VIDEOENGINE_SHARED=$$shared $$outside/pytest -m 'not slow' ; \
+	  cd $$folder && VIDEOENGINE_REQUIRE= VIDEOENGINE_SHARED=$$shared $$outside/pytest ; \
 	  status=$$?; rm -rf $$folder; exit $$status
 
 bench: $(VENV)/.test  ## every CPU benchmark, peers interleaved; JSON under docs/benchmarks/

@@ -176,10 +176,8 @@ class Pixels:
         return out
 
     def __dlpack__(self, **options: Any) -> Any:
-        """Export the first plane (Y, or the packed RGB) by DLPack."""
-        plane = self.planes()[0].view()
-        plane = plane if plane.flags.writeable else plane.copy()
-        return plane.__dlpack__(**options)
+        """Export the first plane (Y, or the packed RGB) by DLPack 1.0, read-only, uncopied."""
+        return self.planes()[0].__dlpack__(**options)
 
     def __dlpack_device__(self) -> tuple[int, int]:
         """Return the DLPack device of the planes."""

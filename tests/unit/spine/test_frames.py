@@ -143,6 +143,16 @@ def test_the_first_plane_goes_out_by_dlpack() -> None:
     assert np.array_equal(array, corner())
 
 
+@pytest.mark.torch
+def test_torch_reads_the_decoders_planes_without_a_copy() -> None:
+    torch = pytest.importorskip("torch")
+    pixels = rgb_pixels()
+    for exporter in (pixels, pixels.planes()[0]):
+        tensor = torch.from_dlpack(exporter)
+        assert tensor.data_ptr() == pixels.planes()[0].ctypes.data
+        assert np.array_equal(tensor.numpy(), corner())
+
+
 def test_a_clip_spans_its_frames() -> None:
     def frame(seq: int) -> Frame:
         start = seq * 40
