@@ -1,31 +1,26 @@
 """Frames a second of the decode loop: ours against bare PyAV and OpenCV on the same clip.
 
-    python tests/benchmarks/decode.py [CLIP ...] [--passes 7] [--out FILE.json]
+    python tests/benchmarks/decode.py [CLIP ...] [--passes 9]
 
 Every pass runs each way once, in turn, so that a slow moment of the machine meets all of them.
-Without a clip it makes one: `tissue_clip(0)` at 854x480.
+Without a clip it takes a real one from VIDEOENGINE_SHARED, or makes one.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
-import statistics
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import av
 import cv2
+from looped import short_clip
+from measure import publish, summary
 
 from videoengine.streams import open_source
-from videoengine.streams.testing import tissue_clip
 
 SIZE = (456, 256)
 Way = Callable[[Path], int]
@@ -130,65 +125,33 @@ def measure(clip: Path, passes: int) -> dict[str, Any]:
     return {"fps": rates, "cpu_ms_per_frame": cpu}
 
 
-def quartiles(values: list[float]) -> tuple[float, float]:
-    """Return median and inter-quartile range."""
-    low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
-    return middle, high - low
-
-
 def report(name: str, result: dict[str, Any]) -> dict[str, Any]:
-    """Print one clip's table and return it with medians and ratios."""
-    print(f"\n{name}\n{'way':28}{'fps':>8}{'IQR':>7}{'CPU ms':>9}")
+    """Print one clip's table and return its medians, quartiles and ratios."""
+    print(f"\n{name}\n{'way':28}{'fps':>8}{'q1':>8}{'q3':>8}{'CPU ms':>9}")
+    rows: dict[str, Any] = {}
     for way, rates in result["fps"].items():
-        middle, spread = quartiles(rates)
-        print(
-            f"{way:28}{middle:8.0f}{spread:7.0f}{quartiles(result['cpu_ms_per_frame'][way])[0]:9.2f}"
-        )
-    ratios: dict[str, float] = {}
+        fps, cpu = summary(rates), summary(result["cpu_ms_per_frame"][way])
+        rows[way] = {"fps": fps, "cpu_ms_per_frame": cpu}
+        print(f"{way:28}{fps['median']:8.0f}{fps['q1']:8.0f}{fps['q3']:8.0f}{cpu['median']:9.2f}")
+    ratios: dict[str, Any] = {}
     for ours, other in RATIOS:  # within one pass, then the median of the passes
         pairs = zip(result["fps"][ours], result["fps"][other], strict=True)
-        ratios[f"{ours} / {other}"] = statistics.median(a / b for a, b in pairs)
-        print(f"  {ours} / {other}: {ratios[f'{ours} / {other}']:.2f}x")
-    return {**result, "ratios": ratios}
-
-
-def machine() -> dict[str, Any]:
-    """Return what the figures depend on."""
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
-    )
-    return {
-        "commit": commit.stdout.strip() or None,
-        "cores": os.cpu_count(),
-        "processor": _processor(),
-        "python": platform.python_version(),
-        "versions": {name: version(name) for name in ("av", "numpy", "opencv-python-headless")},
-    }
-
-
-def _processor() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return platform.processor()
+        ratios[f"{ours} / {other}"] = summary([a / b for a, b in pairs])
+        print(f"  {ours} / {other}: {ratios[f'{ours} / {other}']['median']:.2f}x")
+    return {"ways": rows, "ratios": ratios}
 
 
 def main() -> None:
-    """Measure, print, and write the JSON."""
+    """Measure, print, and publish."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("clips", nargs="*", type=Path)
-    parser.add_argument("--passes", type=int, default=7)
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("--passes", type=int, default=9)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        clips = arguments.clips
-        if not clips:
-            clips = [Path(folder) / "tissue.mp4"]
-            tissue_clip(0, clips[0], size=(854, 480))
+        clips = arguments.clips or [short_clip(Path(folder))]
         results = {clip.name: report(clip.name, measure(clip, arguments.passes)) for clip in clips}
-    if arguments.out is not None:
-        document = {"benchmark": "decode", **machine(), "clips": results}
-        arguments.out.write_text(json.dumps(document, indent=1) + "\n")
+    what = "frames/s and CPU ms a frame over a short 854x480 H.264 clip, ways interleaved"
+    publish("decode", {"what": what, "clips": results})
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -39,6 +40,7 @@ from videoengine.models.quality.privacy import (  # noqa: E402
 )
 
 TARGET: Final = ROOT / "docs/benchmarks"
+SHARED: Final = Path(os.environ.get("VIDEOENGINE_SHARED", ROOT.parent / "shared"))
 STEP: Final = 5
 THRESHOLDS: Final = [round(0.05 * k, 2) for k in range(1, 21)]
 TUNED: Final = "tuned on"
@@ -251,7 +253,7 @@ def drawing(found: dict[str, Any]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--shared", type=Path, default=ROOT.parent / "shared")
+    parser.add_argument("--shared", type=Path, default=SHARED)
     data = parser.parse_args().shared / "data"
     rows, out = bodies(data), outside(data)
     found = curves(rows, out)

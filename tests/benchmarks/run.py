@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
+SHARED = Path(os.environ.get("VIDEOENGINE_SHARED", FOLDER.parent.parent.parent / "shared"))
 BENCHMARKS = ("native.py", "log.py", "decode.py", "analyze.py", "memory.py", "privacy_curve.py")
 
 
 def main() -> None:
     for name in BENCHMARKS:
+        if name == "privacy_curve.py" and not (SHARED / "data" / "INDEX.md").is_file():
+            print(f"== {name} left out: VIDEOENGINE_SHARED names no real clips")
+            continue
         print(f"== {name}", flush=True)
         subprocess.run([sys.executable, str(FOLDER / name)], check=True)
 
