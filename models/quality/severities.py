@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from videoengine.models.quality.frame_statistics import Channel, FrameStatistics
-from videoengine.models.quality.ramps import ramp
+from videoengine.models.quality.ramps import middle, ramp
 
 Floats = NDArray[np.float64]
 Levels = tuple[float, float]
@@ -77,6 +77,8 @@ def smoke_of(statistics: FrameStatistics) -> float:
     codes = 4.0 * np.arange(LIT_BIN, len(statistics.histogram)) + 2.0
     darkest = float(codes[int(np.searchsorted(np.cumsum(counts), 0.05 * count))])
     lifted = ramp(darkest / float((codes @ counts) / count), *LIFTED)
+    if lifted == 0.0:
+        return 0.0
     chroma = np.hypot(cells[:, Channel.CB], cells[:, Channel.CR])
-    paled = float(np.median(chroma / np.maximum(cells[:, Channel.LUMA], 1.0)))
+    paled = middle(chroma / np.maximum(cells[:, Channel.LUMA], 1.0))
     return float(np.sqrt(lifted * ramp(paled, *PALED)))

@@ -15,7 +15,7 @@ from videoengine.models.quality.frame_statistics import (
     Channel,
     FrameStatistics,
 )
-from videoengine.models.quality.ramps import ramp
+from videoengine.models.quality.ramps import middle, ramp
 
 Floats = NDArray[np.float64]
 
@@ -56,7 +56,7 @@ def follow(state: SoilingState, statistics: FrameStatistics) -> SoilingState:
         return SoilingState(luma, state.change, state.texture, state.samples)
     change = np.abs(luma - state.luma)
     lit = statistics.lit
-    if not lit.any() or float(np.median(change[lit])) < MOVES:
+    if not lit.any() or middle(change[lit]) < MOVES:
         return SoilingState(luma, state.change, state.texture, state.samples)
     texture = statistics.means[:, Channel.GRADIENT]
     weight = max(MEMORY, 1.0 / (state.samples + 1))
