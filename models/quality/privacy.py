@@ -22,7 +22,7 @@ from videoengine.errors import UsageError, nearest
 from videoengine.events import Draft
 from videoengine.models.quality.frame_statistics import Channel, FrameStatistics, statistics_of
 from videoengine.models.quality.out_of_body import Cues, Rule, cues_of, score_of
-from videoengine.models.quality.severities import glare_of, smoke_of
+from videoengine.models.quality.severities import blur_of, glare_of, smoke_of
 from videoengine.payloads import PrivacyPayload, PrivacyReason
 from videoengine.stages import Result, StageContext, StageSpec, Work
 
@@ -41,9 +41,8 @@ RULES: Final[dict[str, Rule]] = {
 THRESHOLD: Final = 0.5
 ENTRY: Final = 0.6
 """A scene is let in by a score below this part of the threshold."""
-HAZY: Final = 0.5
-"""Severity of smoke above, and of glare below, which a pale picture may be a cavity as well as a
-room."""
+UNCLEAR: Final = 0.5
+"""Severity of smoke, glare or blur from which it says something about the view."""
 CUT: Final = 0.35
 """A larger change between two samples is a cut."""
 
@@ -123,13 +122,12 @@ class PrivacyStage:
         )
 
     def _reason(self, statistics: FrameStatistics, cues: Cues, score: float) -> PrivacyReason:
-        """Say `unknown` where darkness, haze or a cut keeps the rule from telling."""
-        dark = cues.lit <= self.rule.lit[0]
-        if dark or score < self.threshold:
+        """Say `unknown` where darkness, a cut, haze or blur keeps the rule from telling."""
+        if cues.lit <= self.rule.lit[0] or score < self.threshold:
             return "unknown"
         # Haze dims lamps and windows: a pale picture with glaring ones is a room.
-        hazy = smoke_of(statistics) > HAZY and glare_of(statistics.total) < HAZY
-        return "unknown" if hazy else "out_of_body"
+        hazy = smoke_of(statistics) > UNCLEAR and glare_of(statistics.total) < UNCLEAR
+        return "unknown" if hazy or blur_of(statistics.seen) > UNCLEAR else "out_of_body"
 
     def encode(self, state: PrivacyState) -> bytes:
         """Return the state as JSON; floats are written so that they read back exactly."""
