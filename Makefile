@@ -39,6 +39,7 @@ $(VENV)/.test: $(VENV)/.core
 # --- what people run ---------------------------------------------------------------------------
 
 demo: $(VENV)/.core  ## analyse a clip that the engine makes itself, and say where the report is
+	@rm -rf demo
 	$(BIN)/videoengine demo --out demo
 
 test: $(VENV)/.test  ## every test that needs no GPU; VIDEOENGINE_SHARED names the real clips

@@ -65,6 +65,7 @@ class Dispatcher:
         self._providers = {
             name: index for index, spec in enumerate(specs) for name in spec.provides
         }
+        self._needed = {need for spec in specs for need in spec.needs}
         self._workers: list[_Worker] = []
         self._stopping = False
 
@@ -191,9 +192,8 @@ class Dispatcher:
     def _works(self, group: _Group) -> list[Work]:
         stage, lane = group.stage, group.lane
         epoch = group.clips[0].last.epoch
-        if stage.epoch != epoch:
-            stage.state = stage.stage.open(lane.stream_id)
-            stage.epoch = epoch
+        # Kept here until the call is done: an abandoned call must not touch the lane any more.
+        state = stage.state if stage.epoch == epoch else stage.stage.open(lane.stream_id)
         works: list[Work] = []
         for clip in group.clips:
             inputs: dict[str, Any] = {}
@@ -201,24 +201,25 @@ class Dispatcher:
                 array = lane.stages[self._providers[need]].newest(need, epoch, clip.last.seq)
                 if array is not None:
                     inputs[need] = array
-            works.append(Work(lane.stream_id, stage.state, clip, inputs))
+            works.append(Work(lane.stream_id, state, clip, inputs))
         return works
 
     def _finish(self, group: _Group, took_ns: int) -> None:
         stage, lane, now_ns = group.stage, group.lane, time.monotonic_ns()
         stage.in_flight = None
-        stage.state = group.results[-1].state
+        stage.state, stage.epoch = group.results[-1].state, group.clips[-1].last.epoch
         stage.edge.serve(len(group.clips))
         for clip, result, events in zip(group.clips, group.results, group.events, strict=True):
-            stage.keep(clip.last.epoch, clip.last.seq, result.outputs)
+            wanted = [array for array in result.outputs if array.name in self._needed]
+            stage.keep(clip.last.epoch, clip.last.seq, wanted)
             stage.age.record(now_ns - clip.last.arrival_ns)
             for ordinal, event in enumerate(events):
                 lane.push(clip.last.seq, stage.index, ordinal, event)
         stage.service.record(took_ns // len(group.clips), len(group.clips))
-        for need in stage.stage.spec.needs:
-            provider = lane.stages[self._providers[need]]
+        for need in self._needed:
             consumers = [s for s in lane.stages if need in s.stage.spec.needs]
-            provider.forget(min(lane.done_through(consumer) for consumer in consumers))
+            oldest = min(lane.done_through(consumer) for consumer in consumers)
+            lane.stages[self._providers[need]].forget(oldest)
 
     def _fail(self, group: _Group, cause: str, why: str) -> None:
         """Account for a batch that failed; under the condition."""

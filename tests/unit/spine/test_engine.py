@@ -103,6 +103,19 @@ def test_a_stage_gets_the_newest_array_of_its_provider_that_is_not_later() -> No
     assert seen == [(seq, float(seq // 5 * 5)) for seq in range(25)]
 
 
+def test_arrays_are_held_only_while_a_stage_may_still_ask_for_them() -> None:
+    def fail(works: Sequence[Work]) -> None:
+        raise RuntimeError("no")
+
+    provider = MeanStage("provider", rate_hz=25.0, provides=("level", "unused"))
+    for hook in (None, fail):
+        consumer = MeanStage("consumer", rate_hz=5.0, needs=("level",), hook=hook)
+        _, engine = run([provider, consumer], FakeSource(FPS25))
+        outputs = engine.lanes[0].stages[0].outputs
+        assert set(outputs) == {"level"}
+        assert len(outputs["level"]) < 20
+
+
 def test_a_missing_provider_names_the_nearest_array() -> None:
     stages = [MeanStage("a", provides=("depth",)), MeanStage("b", needs=("dpeth",))]
     with pytest.raises(UsageError, match="Did you mean 'depth'"):
