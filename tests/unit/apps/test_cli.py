@@ -29,6 +29,8 @@ def launch(*arguments: object) -> subprocess.Popen[str]:
         text=True,
         cwd=ROOT,
         env=environment,
+        # a shell's background job ignores SIGINT, and its children with it
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
 
 
