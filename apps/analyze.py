@@ -17,7 +17,7 @@ import videoengine
 from videoengine import durable
 from videoengine.apps.report import write_report
 from videoengine.apps.source_record import record_source, reopen_source
-from videoengine.case import Case, Manifest
+from videoengine.case import Case, Manifest, SourceRecord
 from videoengine.engine import Engine, Progress
 from videoengine.errors import CaseError, ModelError, SourceError, UsageError, redact
 from videoengine.events import SCHEMA, Draft, Event
@@ -144,25 +144,28 @@ def analyze(
     Case.refuse_existing(out)
     opened = open_source(source, stream_id=_checked(name or "s0"), fps=fps, stamps=stamps)
     try:
-        run_id = uuid.uuid4().hex
-        manifest = Manifest(
-            schema=SCHEMA,
-            case_id=uuid.uuid4().hex,
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
-            version=videoengine.__version__,
-            stream_id=opened.clock.stream_id,
-            modality=config["modality"],
-            procedure=procedure,
-            run_id=run_id,
-            config=config,
-            source=record_source(source, fps=fps, stamps=stamps),
-        )
-        case = Case.create(out, manifest)
+        record = record_source(source, fps=fps, stamps=stamps)
+        case = Case.create(out, _manifest(config, opened.clock.stream_id, record))
     except BaseException:
         opened.close()
         raise
     with case:
         return _Session(case, opened, engine).run(progress)
+
+
+def _manifest(config: dict[str, Any], stream_id: str, source: SourceRecord) -> Manifest:
+    return Manifest(
+        schema=SCHEMA,
+        case_id=uuid.uuid4().hex,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        version=videoengine.__version__,
+        stream_id=stream_id,
+        modality=config["modality"],
+        procedure=config["procedure"],
+        run_id=uuid.uuid4().hex,
+        config=config,
+        source=source,
+    )
 
 
 def resume(

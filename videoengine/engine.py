@@ -16,7 +16,7 @@ from videoengine.edges import EdgeConfig
 from videoengine.errors import one_line
 from videoengine.events import Draft, Evidence
 from videoengine.frames import Frame
-from videoengine.lane import ENGINE, Lane, Sink, StageLane, config_of, guard
+from videoengine.lane import ENGINE, Lane, Sink, StageLane, config_of, covers, guard
 from videoengine.latency import counter_text, histogram_text
 from videoengine.media_time import NS_PER_SECOND
 from videoengine.payloads import GapPayload, RefusalPayload
@@ -120,7 +120,7 @@ class Engine:
     # --- feeding -------------------------------------------------------------------------------
 
     def _feed(self, lane: Lane) -> None:
-        due = min((s.sampler.due_ns for s in lane.stages), default=NEVER)
+        due = min((s.sampler.due_ns for s in lane.active), default=NEVER)
         last = lane.last_frame
         epoch = -1 if last is None else last.epoch
         limit = self._limit(lane)
@@ -175,6 +175,8 @@ class Engine:
             lane.opening = None
         for stage in lane.stages:
             stage.sampler.begin(frame)
+        if lane.last_frame is None:
+            self._refuse(lane, frame)
         if gap is None or lane.last_frame is None:
             return
         before, after = lane.last_frame, frame
@@ -190,10 +192,36 @@ class Engine:
         with self._condition:
             lane.push(frame.seq, -1, 0, event)
 
+    def _refuse(self, lane: Lane, frame: Frame) -> None:
+        """State once, for each stage that does not cover the procedure, that it says nothing."""
+        for stage in lane.stages:
+            if covers(stage):
+                continue
+            card, config = stage.stage.spec.card, stage.config
+            payload = RefusalPayload(
+                f"Stage {stage.stage.spec.name} does not cover this procedure",
+                f"{card.id} is for {', '.join(card.procedures) or 'any procedure'} in "
+                f"{', '.join(card.modalities)}; this is {config['procedure'] or 'not stated'} in "
+                f"{config['modality']}",
+                "State --procedure and --modality, or choose a stage that covers them.",
+            )
+            hashes = (stage.model_hash, stage.config_hash)
+            event = lane.event(
+                stage.stage.spec.name,
+                Draft("refusal", payload),
+                frame.epoch,
+                frame.pts_ns,
+                frame.end_ns,
+                0,
+                hashes,
+            )
+            with self._condition:
+                lane.push(frame.seq, stage.index, 0, event)
+
     def _offer(self, lane: Lane, frame: Frame) -> int:
         """Give a frame to the stages it is due for; return when the next one is due."""
         due = FOREVER_NS
-        for stage in lane.stages:
+        for stage in lane.active:
             if frame.pts_ns >= stage.sampler.due_ns:
                 clip = stage.sampler.take(frame)
                 if clip is not None:
@@ -205,7 +233,7 @@ class Engine:
     def _sample_last(self, lane: Lane) -> None:
         if lane.last_frame is None:
             return
-        for stage in lane.stages:
+        for stage in lane.active:
             clip = stage.sampler.last(lane.last_frame)
             if clip is not None:
                 stage.edge.put(clip)

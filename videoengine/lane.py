@@ -130,6 +130,12 @@ class StageLane:
                 held.popleft()
 
 
+def covers(stage: StageLane) -> bool:
+    """Tell whether the stage's card covers the run's procedure and modality."""
+    config = stage.config
+    return stage.stage.spec.card.covers(config["procedure"], config["modality"])
+
+
 class Lane:
     """One stream: its source, its stages' states, and the events on their way to its sink.
 
@@ -154,6 +160,8 @@ class Lane:
             StageLane(stage, index, config, Edge(edge, condition), Sampler(stage.spec))
             for index, (stage, config, edge) in enumerate(zip(stages, configs, edges, strict=True))
         ]
+        self.active = [s for s in self.stages if covers(s)]
+        """Stages whose card covers the procedure; the others are refused once and never fed."""
         self.offered = -1
         """Newest frame that every sampler has seen."""
         self.flushing = False

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from videoengine.cards import ModelCard
+from videoengine.cards import MODALITIES, ModelCard
 from videoengine.events import Draft, Event
 from videoengine.frames import Frame, Pixels
 from videoengine.media_time import EpochClock
@@ -116,11 +116,11 @@ class MeanStage:
         name: str = "mean",
         *,
         hook: Callable[[Sequence[Work]], Any] | None = None,
+        modalities: tuple[str, ...] = MODALITIES,
         **spec: Any,
     ) -> None:
-        self.spec = StageSpec(
-            name, ModelCard(f"test/{name}", "test", 1), **{"rate_hz": 5.0, **spec}
-        )
+        card = ModelCard(f"test/{name}", "test", 1, modalities=modalities)
+        self.spec = StageSpec(name, card, **{"rate_hz": 5.0, **spec})
         self.hook = hook
         self.batches: list[int] = []
 

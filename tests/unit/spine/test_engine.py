@@ -131,6 +131,23 @@ def test_a_circle_of_needs_is_refused() -> None:
         Engine(stages)
 
 
+def test_a_stage_that_does_not_cover_the_modality_states_one_refusal_and_nothing_else() -> None:
+    stages = [MeanStage("colon", modalities=("colonoscopy",)), MeanStage("any")]
+    source = FakeSource([*range(0, 12_000, 40), *range(20_000, 22_000, 40)])
+    sink, engine = run(stages, source, modality="laparoscopy")
+    own = [event for event in sink.events if event.stage == "colon"]
+    assert [event.kind for event in own] == ["refusal"]
+    assert "this is not stated in laparoscopy" in own[0].payload["why"]
+    assert len([event for event in sink.events if event.stage == "any"]) == 70
+    assert engine.lanes[0].stages[0].edge.ledger.captured == 0
+    allowed, _ = run(
+        [MeanStage("colon", modalities=("laparoscopy",))],
+        FakeSource([0, 40]),
+        modality="laparoscopy",
+    )
+    assert [event.kind for event in allowed.events] == ["measurement"]
+
+
 def test_two_stages_of_one_name_are_refused() -> None:
     with pytest.raises(UsageError, match="same name"):
         Engine([MeanStage(), MeanStage()])
