@@ -74,8 +74,8 @@ bench: $(VENV)/.test  ## every CPU benchmark, peers interleaved; JSON under docs
 bench-gpu: $(VENV)/.test  ## what needs a CUDA device
 	$(BIN)/python -m pytest -m cuda
 
-soak: $(VENV)/.test  ## the long versions: 50 kills, 2 hours of media
-	VIDEOENGINE_SOAK=1 $(BIN)/python -m pytest tests/integration/test_kill.py
+soak: $(VENV)/.test  ## the long versions: 50 kills, every spliced scene, 2 hours of media
+	VIDEOENGINE_SOAK=1 $(BIN)/python -m pytest tests/integration/test_kill.py tests/integration/test_privacy.py
 	$(BIN)/python tests/benchmarks/memory.py
 
 clean:  ## remove everything that make made
