@@ -8,7 +8,7 @@ PINS := -c constraints.txt
 export PIP_BUILD_CONSTRAINT := $(CURDIR)/constraints.txt
 NATIVE := $(shell find cuda -type f)
 
-.PHONY: help demo test check format test-wheel bench bench-gpu soak clean
+.PHONY: help demo test check format test-wheel bench gpu-smoke bench-gpu soak clean
 help:
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /: /'
 
@@ -71,8 +71,14 @@ bench: $(VENV)/.test  ## every CPU benchmark, peers interleaved; JSON under docs
 	$(PIP) install $(PINS) --group bench
 	$(BIN)/python tests/benchmarks/run.py
 
-bench-gpu: $(VENV)/.test  ## what needs a CUDA device
-	$(BIN)/python -m pytest -m cuda
+# A GPU machine has no registry: everything comes from what it holds already.
+gpu-smoke:  ## on a machine with a CUDA device: build, memory check, parity with the CPU
+	VIDEOENGINE_CUDA=on $(PYTHON) -m pip install --no-index --no-build-isolation --no-deps .
+	VIDEOENGINE_REQUIRE=cuda $(PYTHON) -m pytest -m cuda tests/cuda
+	if command -v compute-sanitizer >/dev/null; then \
+	  compute-sanitizer --error-exitcode 1 $(PYTHON) -m pytest -q -m cuda tests/cuda; fi
+
+bench-gpu: gpu-smoke  ## what waits for a CUDA device; timings come with the first GPU path
 
 soak: $(VENV)/.test  ## the long versions: 50 kills, every spliced scene, 2 hours of media
 	VIDEOENGINE_SOAK=1 $(BIN)/python -m pytest tests/integration/test_kill.py tests/integration/test_privacy.py
