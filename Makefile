@@ -73,7 +73,7 @@ bench: $(VENV)/.test  ## every CPU benchmark, peers interleaved; JSON under docs
 
 # A GPU machine has no registry: everything comes from what it holds already.
 gpu-smoke:  ## on a machine with a CUDA device: build, memory check, parity with the CPU
-	VIDEOENGINE_CUDA=on $(PYTHON) -m pip install --no-index --no-build-isolation --no-deps .
+	VIDEOENGINE_CUDA=on $(PYTHON) -m pip install --no-index --no-build-isolation --no-deps -e .
 	VIDEOENGINE_REQUIRE=cuda $(PYTHON) -m pytest -m cuda tests/cuda
 	if command -v compute-sanitizer >/dev/null; then \
 	  compute-sanitizer --error-exitcode 1 $(PYTHON) -m pytest -q -m cuda tests/cuda; fi
