@@ -84,7 +84,7 @@ def _decoder(case: Case, source: str | Path | None) -> Decoder | None:
     if path.is_dir():
         stamps = options.get("stamps")
         order = timing(path, fps=options.get("fps"), stamps=Path(stamps) if stamps else None)
-        return ImageFolder(path, order, packets=PacketLedger())
+        return ImageFolder(order, packets=PacketLedger())
     return PyAVDecoder(path, packets=PacketLedger())
 
 

@@ -72,10 +72,9 @@ class ImageFolder:
 
     name = "pyav"
 
-    def __init__(self, folder: Path, timing: Timing, *, packets: PacketLedger) -> None:
+    def __init__(self, timing: Timing, *, packets: PacketLedger) -> None:
         """Take the images that `timing` lists."""
         self.failure: str | None = None
-        self._folder = folder
         self._timing = timing
         self._packets = packets
         self._next = 0

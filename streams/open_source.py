@@ -62,7 +62,7 @@ def open_source(
     packets = PacketLedger()
     if path.is_dir():
         order = image_folder.timing(path, fps=fps, stamps=None if stamps is None else Path(stamps))
-        images = image_folder.ImageFolder(path, order, packets=packets)
+        images = image_folder.ImageFolder(order, packets=packets)
         return RecordedSource(
             images, uri=text, kind="folder", stream_id=stream_id, packets=packets, declared=True
         )

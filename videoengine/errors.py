@@ -15,7 +15,6 @@ import re
 from collections.abc import Iterable
 from typing import ClassVar, Final
 
-EXIT_DONE: Final = 0
 EXIT_PARTIAL: Final = 7
 """The run finished, but a source or a stage failed on the way."""
 EXIT_INTERRUPTED: Final = 130

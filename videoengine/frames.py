@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -18,14 +18,6 @@ Layout = Literal["yuv420p", "nv12", "p010", "rgb24", "gray"]
 Matrix = Literal["bt601", "bt709", "bt2020"]
 Planes = tuple[NDArray[Any], ...]
 T = TypeVar("T")
-
-PLANE_COUNT: Final[dict[Layout, int]] = {
-    "yuv420p": 3,
-    "nv12": 2,
-    "p010": 2,
-    "rgb24": 1,
-    "gray": 1,
-}
 
 
 @dataclass(frozen=True, slots=True)

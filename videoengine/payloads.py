@@ -55,7 +55,7 @@ class QualityPayload:
     view_circle: ViewCircle | None
     blur: float
     exposure: float
-    """Signed in neither direction: distance from a well-exposed picture, dark or bright."""
+    """How far from well exposed, too dark or too bright alike."""
     glare: float
     smoke: float
     soiling: float

@@ -28,17 +28,12 @@ struct Sums {
 
 struct Workspace {
   Sums sums;
-  std::vector<Code> luma[3], cb, cr, exact;  // rows of sites; luma of this row and the two before
+  std::vector<Code> luma[3], cb, cr, blocks;  // rows of sites; luma of this row and the two before
 };
 
 struct Row {
-  const Code *luma, *above, *above2, *cb, *cr, *exact;
+  const Code *luma, *above, *above2, *cb, *cr;
   int columns;
-  std::uint32_t place;  // of its first site
-};
-
-struct Hash {
-  std::uint32_t first = 0, second = 0;
 };
 
 struct Unpack {
@@ -49,21 +44,22 @@ struct Unpack {
   bool full_range;
 };
 
+// `blocks` takes the sum of each site's four luma samples on the way.
 VIDEOENGINE_HD void unpack_body(const Unpack& in, Code* __restrict luma, Code* __restrict cb,
-                                Code* __restrict cr, Code* __restrict exact) {
+                                Code* __restrict cr, Code* __restrict blocks) {
   const std::uint8_t* __restrict y0 = in.y0;
   const std::uint8_t* __restrict y1 = in.y1;
   for (int x = 0; x < in.whole; ++x) {
-    exact[x] = static_cast<Code>(y0[2 * x] + y0[2 * x + 1] + y1[2 * x] + y1[2 * x + 1]);
+    blocks[x] = static_cast<Code>(y0[2 * x] + y0[2 * x + 1] + y1[2 * x] + y1[2 * x + 1]);
   }
   if (in.whole < in.columns) {
-    exact[in.whole] = static_cast<Code>(2 * (y0[2 * in.whole] + y1[2 * in.whole]));
+    blocks[in.whole] = static_cast<Code>(2 * (y0[2 * in.whole] + y1[2 * in.whole]));
   }
   const int columns = in.columns;
   if (in.full_range) {
-    for (int x = 0; x < columns; ++x) luma[x] = static_cast<Code>(scaled_luma(exact[x], true));
+    for (int x = 0; x < columns; ++x) luma[x] = static_cast<Code>(scaled_luma(blocks[x], true));
   } else {
-    for (int x = 0; x < columns; ++x) luma[x] = static_cast<Code>(scaled_luma(exact[x], false));
+    for (int x = 0; x < columns; ++x) luma[x] = static_cast<Code>(scaled_luma(blocks[x], false));
   }
   if (!in.u) return;
   const std::uint8_t* __restrict u = in.u;
@@ -85,7 +81,7 @@ VIDEOENGINE_HD std::uint16_t pair(Code low, Code high) {
   return static_cast<std::uint16_t>(low + high * 256);
 }
 
-VIDEOENGINE_HD void add_body(const Row& row, Sums& sums, Hash& hash) {
+VIDEOENGINE_HD void add_body(const Row& row, Sums& sums) {
   const Code* __restrict luma = row.luma;
   const Code* __restrict above = row.above;
   const Code* __restrict above2 = row.above2;
@@ -124,30 +120,22 @@ VIDEOENGINE_HD void add_body(const Row& row, Sums& sums, Hash& hash) {
     c1[x] = static_cast<std::uint16_t>(c1[x] + pair(is_highlight(y, b, r), is_tissue(y, b, r)));
     red[x] = static_cast<std::uint16_t>(red[x] + is_red(y, r));
   }
-  const Code* __restrict exact = row.exact;
-  std::uint32_t first = 0, second = 0;
-  for (int x = 0; x < columns; ++x) {
-    const std::uint32_t h = mixed(row.place + static_cast<std::uint32_t>(x), exact[x], cb[x], cr[x]);
-    first += h;
-    second += mixed_again(h);
-  }
-  hash.first += first, hash.second += second;
 }
 
 using UnpackFunction = void (*)(const Unpack&, Code*, Code*, Code*, Code*);
-using AddFunction = void (*)(const Row&, Sums&, Hash&);
+using AddFunction = void (*)(const Row&, Sums&);
 
-void unpack_baseline(const Unpack& in, Code* luma, Code* cb, Code* cr, Code* exact) {
-  unpack_body(in, luma, cb, cr, exact);
+void unpack_baseline(const Unpack& in, Code* luma, Code* cb, Code* cr, Code* blocks) {
+  unpack_body(in, luma, cb, cr, blocks);
 }
-void add_baseline(const Row& row, Sums& sums, Hash& hash) { add_body(row, sums, hash); }
+void add_baseline(const Row& row, Sums& sums) { add_body(row, sums); }
 
 #if defined(__x86_64__)
 #define VIDEOENGINE_V3 __attribute__((target("arch=x86-64-v3")))
-VIDEOENGINE_V3 void unpack_v3(const Unpack& in, Code* luma, Code* cb, Code* cr, Code* exact) {
-  unpack_body(in, luma, cb, cr, exact);
+VIDEOENGINE_V3 void unpack_v3(const Unpack& in, Code* luma, Code* cb, Code* cr, Code* blocks) {
+  unpack_body(in, luma, cb, cr, blocks);
 }
-VIDEOENGINE_V3 void add_v3(const Row& row, Sums& sums, Hash& hash) { add_body(row, sums, hash); }
+VIDEOENGINE_V3 void add_v3(const Row& row, Sums& sums) { add_body(row, sums); }
 #endif
 
 struct Functions {
@@ -174,17 +162,17 @@ const std::uint8_t* row_of(const Source& s, int plane, int row) {
 }
 
 // Any layout, a site at a time: deep samples and packed RGB.
-void unpack_slowly(const Source& s, int row, Code* luma, Code* cb, Code* cr, Code* exact) {
+void unpack_slowly(const Source& s, int row, Code* luma, Code* cb, Code* cr) {
   for (int x = 0; x < s.columns; ++x) {
     const Site site = site_at(s, row, x);
-    luma[x] = static_cast<Code>(site.luma), exact[x] = static_cast<Code>(site.exact);
+    luma[x] = static_cast<Code>(site.luma);
     cb[x] = static_cast<Code>(site.cb), cr[x] = static_cast<Code>(site.cr);
   }
 }
 
 void unpack_row(const Source& s, const Functions& functions, int row, Code* luma, Code* cb,
-                Code* cr, Code* exact) {
-  if (s.bytes != 1 || s.layout == Layout::kRgb24) return unpack_slowly(s, row, luma, cb, cr, exact);
+                Code* cr, Code* blocks) {
+  if (s.bytes != 1 || s.layout == Layout::kRgb24) return unpack_slowly(s, row, luma, cb, cr);
   Unpack in{};
   in.y0 = row_of(s, 0, 2 * row);
   in.y1 = 2 * row + 1 < s.height ? row_of(s, 0, 2 * row + 1) : in.y0;
@@ -194,7 +182,7 @@ void unpack_row(const Source& s, const Functions& functions, int row, Code* luma
   } else if (s.layout == Layout::kNv12) {
     in.u = row_of(s, 1, row), in.v = in.u + 1, in.chroma_step = 2;
   }
-  functions.unpack(in, luma, cb, cr, exact);
+  functions.unpack(in, luma, cb, cr, blocks);
 }
 
 // Adds the column sums to one row of cells.
@@ -237,7 +225,7 @@ void probe_edges(const Source& s, std::int64_t* out) {
 
 void prepare(Workspace& work, int columns) {
   const std::size_t room = static_cast<std::size_t>(columns) + 2 * kMargin;
-  for (auto* row : {&work.luma[0], &work.luma[1], &work.luma[2], &work.cb, &work.cr, &work.exact}) {
+  for (auto* row : {&work.luma[0], &work.luma[1], &work.luma[2], &work.cb, &work.cr, &work.blocks}) {
     row->assign(room, 0);
   }
 }
@@ -252,7 +240,6 @@ void frame_statistics(const Source& source, InstructionSet set, std::int64_t* ou
   const Functions functions = functions_for(set);
   std::memset(out, 0, sizeof(std::int64_t) * kLength);
   prepare(work, source.columns);
-  Hash hash;
   Code* luma[3];
   for (int i = 0; i < 3; ++i) luma[i] = work.luma[i].data() + kMargin;
   for (int cell_row = 0, row = 0; cell_row < kGridRows; ++cell_row) {
@@ -262,20 +249,17 @@ void frame_statistics(const Source& source, InstructionSet set, std::int64_t* ou
       work.sums.clear(source.columns);
       for (; row < stop; ++row) {
         Code* here = luma[row % 3];
-        unpack_row(source, functions, row, here, work.cb.data(), work.cr.data(), work.exact.data());
+        unpack_row(source, functions, row, here, work.cb.data(), work.cr.data(), work.blocks.data());
         extend(here);
         const Code* above = row >= 1 ? luma[(row + 2) % 3] : here;
         const Code* above2 = row >= 2 ? luma[(row + 1) % 3] : above;
-        functions.add({here, above, above2, work.cb.data(), work.cr.data(), work.exact.data(),
-                       source.columns,
-                       static_cast<std::uint32_t>(row) * static_cast<std::uint32_t>(source.columns)},
-                      work.sums, hash);
+        functions.add({here, above, above2, work.cb.data(), work.cr.data(), source.columns},
+                      work.sums);
         if (row % 2 == 0) add_histogram(here, source.columns, out);
       }
       fold(work.sums, source.columns, cell_row, stop - first, out);
     }
   }
-  out[kHashAt] = hash.first, out[kHashAt + 1] = hash.second;
   probe_edges(source, out);
 }
 

@@ -21,8 +21,7 @@ __device__ Code luma_at(const Source& s, int row, int column) {
                                : scaled_luma(luma_sum(s, row, column), s.full_range));
 }
 
-__device__ void add_site(const Source& s, int row, int column, long long* sums, Wide& first,
-                         Wide& second) {
+__device__ void add_site(const Source& s, int row, int column, long long* sums) {
   const Site site = site_at(s, row, column);
   const Code y = static_cast<Code>(site.luma), b = static_cast<Code>(site.cb);
   const Code r = static_cast<Code>(site.cr);
@@ -35,11 +34,6 @@ __device__ void add_site(const Source& s, int row, int column, long long* sums, 
   sums[kDark] += is_dark(y), sums[kClipped] += is_clipped(y);
   sums[kHighlight] += is_highlight(y, b, r), sums[kTissue] += is_tissue(y, b, r);
   sums[kRed] += is_red(y, r);
-  const std::uint32_t place =
-      static_cast<std::uint32_t>(row) * static_cast<std::uint32_t>(s.columns) +
-      static_cast<std::uint32_t>(column);
-  const std::uint32_t h = mixed(place, site.exact, b, r);
-  first += h, second += mixed_again(h);
 }
 
 __device__ Wide warp_sum(Wide value) {
@@ -48,7 +42,7 @@ __device__ Wide warp_sum(Wide value) {
 }
 
 __global__ void cells_kernel(Source s, std::int64_t* out) {
-  __shared__ Wide parts[kChannels + 2][kWarps];
+  __shared__ Wide parts[kChannels][kWarps];
   __shared__ unsigned int bins[kHistogramBins];
   const int top = cell_start(blockIdx.y, kGridRows, s.rows);
   const int bottom = cell_start(blockIdx.y + 1, kGridRows, s.rows);
@@ -57,31 +51,23 @@ __global__ void cells_kernel(Source s, std::int64_t* out) {
   if (threadIdx.x < kHistogramBins) bins[threadIdx.x] = 0;
   __syncthreads();
   long long sums[kChannels] = {};
-  Wide hash[2] = {};
   for (long long i = threadIdx.x; i < static_cast<long long>(bottom - top) * width; i += kThreads) {
     const int row = top + static_cast<int>(i / width), column = left + static_cast<int>(i % width);
-    add_site(s, row, column, sums, hash[0], hash[1]);
+    add_site(s, row, column, sums);
     if (row % 2 == 0 && column % 2 == 0) atomicAdd(&bins[luma_at(s, row, column) >> 2], 1u);
   }
-  for (int k = 0; k < kChannels + 2; ++k) {
-    const Wide part = k < kChannels ? static_cast<Wide>(sums[k]) : hash[k - kChannels];
-    const Wide total = warp_sum(part);
+  for (int k = 0; k < kChannels; ++k) {
+    const Wide total = warp_sum(static_cast<Wide>(sums[k]));
     if (threadIdx.x % 32 == 0) parts[k][threadIdx.x / 32] = total;
   }
   __syncthreads();
   Wide* target = reinterpret_cast<Wide*>(out);
-  if (threadIdx.x < kChannels + 2) {
+  if (threadIdx.x < kChannels) {
     const int k = threadIdx.x;
     Wide total = 0;
     for (int warp = 0; warp < kWarps; ++warp) total += parts[k][warp];
     const int cell = blockIdx.y * kGridColumns + blockIdx.x;
-    if (k < kChannels) {
-      target[cell * kChannels + k] = total;
-    } else {
-      // the hash is a sum modulo 2^32: keep the low half of a 32-bit addition
-      atomicAdd(reinterpret_cast<unsigned int*>(target + kHashAt + k - kChannels),
-                static_cast<unsigned int>(total));
-    }
+    target[cell * kChannels + k] = total;
   }
   if (threadIdx.x < kHistogramBins && bins[threadIdx.x]) {
     atomicAdd(target + kHistogramAt + threadIdx.x, static_cast<Wide>(bins[threadIdx.x]));

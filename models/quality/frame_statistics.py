@@ -46,8 +46,7 @@ class Channel(IntEnum):
 
 _HISTOGRAM_AT: Final = CELLS * len(Channel)
 _PROBES_AT: Final = _HISTOGRAM_AT + HISTOGRAM_BINS
-_HASH_AT: Final = _PROBES_AT + 2 * PROBES * 2
-LENGTH: Final = _HASH_AT + 2
+LENGTH: Final = _PROBES_AT + 2 * PROBES * 2
 _DARK: Final = int(Channel.DARK)
 
 
@@ -67,8 +66,6 @@ class FrameStatistics:
     """(HISTOGRAM_BINS,): luma of every second site of every second row."""
     edges: Integers
     """(2, PROBES, 2): first and last lit site of the probed rows, then columns; -1: none."""
-    content: tuple[int, int]
-    """Hash of every site's value and place: equal pictures have equal ones."""
     sites: tuple[int, int]
     """(columns, rows) of sites."""
 
@@ -98,7 +95,6 @@ def view_of(out: Integers, sites: tuple[int, int]) -> FrameStatistics:
         lit=lit,
         seen=means[lit],
         histogram=out[_HISTOGRAM_AT:_PROBES_AT],
-        edges=out[_PROBES_AT:_HASH_AT].reshape(2, PROBES, 2),
-        content=(int(out[_HASH_AT]), int(out[_HASH_AT + 1])),
+        edges=out[_PROBES_AT:].reshape(2, PROBES, 2),
         sites=sites,
     )

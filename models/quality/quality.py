@@ -28,7 +28,7 @@ from videoengine.stages import Result, StageContext, StageSpec, Work
 CIRCLE_NS: Final = NS_PER_SECOND
 """The view circle is looked for at an epoch's start and then this often."""
 FROZEN_NS: Final = NS_PER_SECOND
-"""A feed whose content is the same for this long is frozen."""
+"""A feed that shows the same picture for this long is frozen."""
 FROZEN_CODES: Final = 0.6
 """No cell's mean luma moves further from where the freeze began. A codec moves those of a frozen
 picture by up to 0.3; the stillest real clip at hand moves some cell by 6 between two samples."""

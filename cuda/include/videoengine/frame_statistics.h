@@ -44,11 +44,10 @@ enum Channel {
   kChannels
 };
 
-// The result is one array of 64-bit integers: cells, then histogram, probes and the content hash.
+// The result is one array of 64-bit integers: cells, then histogram and probes.
 constexpr int kHistogramAt = kCells * kChannels;
 constexpr int kProbesAt = kHistogramAt + kHistogramBins;  // [2 axes][kProbes][first, last]
-constexpr int kHashAt = kProbesAt + 2 * kProbes * 2;
-constexpr int kLength = kHashAt + 2;
+constexpr int kLength = kProbesAt + 2 * kProbes * 2;
 
 constexpr int kDarkBelow = 10;
 constexpr int kClippedFrom = 205;
@@ -71,7 +70,6 @@ struct Source {
 
 struct Site {
   int luma, cb, cr;  // on the common scale
-  int exact;         // sum of the four luma samples, for the hash
 };
 
 VIDEOENGINE_HD int sample(const Source& s, int plane, int row, int index) {
@@ -113,7 +111,7 @@ VIDEOENGINE_HD Site site_of_rgb(const Source& s, int row, int column) {
   const int u = (((rgb[2] - sum) * 144 + 512) >> 10) + 128;
   const int v = (((rgb[0] - sum) * 183 + 512) >> 10) + 128;
   return {scaled_luma(sum, true), scaled_chroma(u < 0 ? 0 : (u > 255 ? 255 : u), true),
-          scaled_chroma(v < 0 ? 0 : (v > 255 ? 255 : v), true), sum};
+          scaled_chroma(v < 0 ? 0 : (v > 255 ? 255 : v), true)};
 }
 
 VIDEOENGINE_HD Site site_at(const Source& s, int row, int column) {
@@ -128,7 +126,7 @@ VIDEOENGINE_HD Site site_at(const Source& s, int row, int column) {
     v = sample(s, 1, row, 2 * column + 1);
   }
   return {scaled_luma(sum, s.full_range), scaled_chroma(u, s.full_range),
-          scaled_chroma(v, s.full_range), sum};
+          scaled_chroma(v, s.full_range)};
 }
 
 // 16-bit arithmetic throughout, so that a loop over it fills wide registers.
@@ -162,22 +160,6 @@ VIDEOENGINE_HD Code is_tissue(Code y, Code cb, Code cr) {
 }
 
 VIDEOENGINE_HD Code is_red(Code y, Code cr) { return both(is_lit(y), at_least(times(4, cr), y)); }
-
-// A well mixed word of one site's value and place; the picture's hash is the sum of them all.
-VIDEOENGINE_HD std::uint32_t mixed(std::uint32_t place, int exact, int cb, int cr) {
-  const std::uint32_t value = static_cast<std::uint32_t>(exact) |
-                              static_cast<std::uint32_t>(cb + 128) << 10 |
-                              static_cast<std::uint32_t>(cr + 128) << 18;
-  std::uint32_t h = value * 0x9E3779B1u + place * 0x85EBCA77u;
-  h ^= h >> 15;
-  h *= 0xC2B2AE3Du;
-  return h ^ (h >> 13);
-}
-
-VIDEOENGINE_HD std::uint32_t mixed_again(std::uint32_t h) {
-  h *= 0x27D4EB2Fu;
-  return h ^ (h >> 16);
-}
 
 VIDEOENGINE_HD int cell_start(int index, int cells, int length) {
   return static_cast<int>(static_cast<std::int64_t>(index) * length / cells);
