@@ -14,22 +14,12 @@ from videoengine.errors import SourceError, UsageError, nearest
 from videoengine.sources import PacketLedger, Source
 from videoengine.streams import image_folder
 from videoengine.streams.decoder import OpenDecoder
+from videoengine.streams.live_url import PROTOCOLS, shown
 from videoengine.streams.pyav_decoder import PyAVDecoder
 from videoengine.streams.recorded_source import RecordedSource
 
 DECODERS: Final[dict[str, OpenDecoder]] = {"pyav": PyAVDecoder}
-LIVE_SCHEMES: Final = (
-    "http",
-    "https",
-    "rtmp",
-    "rtmps",
-    "rtp",
-    "rtsp",
-    "rtsps",
-    "srt",
-    "tcp",
-    "udp",
-)
+LIVE_SCHEMES: Final = (*PROTOCOLS, "rtp", "srt", "tcp")
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*)://")
 
 
@@ -85,9 +75,9 @@ def _open_plugin(uri: str, scheme: str, stream_id: str) -> Source:
     if scheme in LIVE_SCHEMES:
         raise UsageError(
             "This is live video, and analyze reads recorded video",
-            got=uri,
+            got=shown(uri),
             allowed="a file or a folder of images",
-            remedy="`videoengine live URL` comes with live input; record the stream until then.",
+            remedy="Use `videoengine live URL --out CASES`.",
         )
     raise UsageError(
         "No source has this scheme",

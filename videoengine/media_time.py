@@ -130,6 +130,20 @@ class Gap:
     previous_end_ns: int
     duration_ns: int
     """Case time between the end of the last frame and the start of the next one."""
+    attempts: int = 0
+    """Of a reconnect: how many tries it took."""
+    why: str = ""
+    """Of a reconnect: how the feed was lost: end_of_stream, stalled, failed, closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """A live feed was lost and is back."""
+
+    why: str
+    elapsed_ns: int
+    """Monotonic time from the arrival of the last frame to that of the first one after."""
+    attempts: int
 
 
 @dataclass(slots=True)
@@ -167,7 +181,14 @@ class EpochClock:
         return self.nominal_hint_ns
 
     def stamp(
-        self, pts: int | None, duration: int | None, time_base: Fraction, format_key: str
+        self,
+        pts: int | None,
+        duration: int | None,
+        time_base: Fraction,
+        format_key: str,
+        outage: Outage | None = None,
+        *,
+        unbroken: bool = False,
     ) -> Stamp | None:
         """Return the frame's stamp, or None when it cannot be placed in time (it is counted).
 
@@ -176,6 +197,8 @@ class EpochClock:
             duration: Duration in ticks, or None or 0 when not stated.
             time_base: Seconds a tick.
             format_key: Codec, size and time base; a change opens an epoch.
+            outage: The feed was lost before this frame: it opens an epoch, whatever its stamp.
+            unbroken: Pictures before this one were left out on purpose: a long interval is no hole.
         """
         self.gap = None
         nominal = self.nominal_ns
@@ -189,6 +212,10 @@ class EpochClock:
         pts_ns = ns_from_pts(pts, time_base)
         if self.epoch is None:
             self._open(pts, pts_ns, time_base, format_key, "start", 0)
+        elif outage is not None:
+            self._recent.clear()
+            self._sorted.clear()
+            self._follow(pts, pts_ns, time_base, format_key, "reconnect", outage)
         elif format_key != self._format:
             self._recent.clear()
             self._sorted.clear()
@@ -200,7 +227,9 @@ class EpochClock:
             self._follow(pts, pts_ns, time_base, format_key, "backward_jump")
         else:
             interval = pts_ns - self._last_ns
-            if interval > self.hole_ns(nominal):
+            if unbroken:
+                pass  # and it says nothing about the nominal period
+            elif interval > self.hole_ns(nominal):
                 self._follow(pts, pts_ns, time_base, format_key, "hole")
             else:
                 self._learn(interval)
@@ -228,15 +257,26 @@ class EpochClock:
             oldest = self._recent.popleft()
             del self._sorted[bisect_left(self._sorted, oldest)]
 
-    def _follow(self, pts: int, pts_ns: int, tb: Fraction, format_key: str, cause: str) -> None:
+    def _follow(
+        self,
+        pts: int,
+        pts_ns: int,
+        tb: Fraction,
+        format_key: str,
+        cause: str,
+        outage: Outage | None = None,
+    ) -> None:
         assert self.epoch is not None
         end = self.epoch.case_ns(self._last_end_ns)
         offset = end
+        if outage is not None:  # the stamps before and after may have nothing in common
+            offset = max(end, self.epoch.case_ns(self._last_ns) + outage.elapsed_ns)
         if pts_ns > self._last_ns and cause == "hole":
             offset = max(end, self.epoch.case_ns(pts_ns))
         elif cause == "format_change" and pts_ns - self._last_end_ns >= 0:
             offset = self.epoch.case_ns(pts_ns)
-        self.gap = Gap(cause, self._last_ns, self._last_end_ns, offset - end)
+        attempts, why = (0, "") if outage is None else (outage.attempts, outage.why)
+        self.gap = Gap(cause, self._last_ns, self._last_end_ns, offset - end, attempts, why)
         self._open(pts, pts_ns, tb, format_key, cause, offset)
 
     def _open(

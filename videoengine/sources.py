@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, Protocol, Self
+from typing import Any, Literal, Protocol, Self, runtime_checkable
 
+from videoengine.events import Draft
 from videoengine.frames import Frame, Pixels
 from videoengine.media_time import EpochClock
 
@@ -115,4 +116,50 @@ class Source(Protocol):
 
     def __exit__(self, *_: object) -> None:
         """Close the source."""
+        ...
+
+
+LiveState = Literal["connecting", "live", "stalled", "backoff", "closed"]
+DecodeMode = Literal["all", "nonref", "nonkey"]
+"""What a decoder leaves out: nothing, pictures no other needs, or all but key pictures."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveStatus:
+    """How a live feed fares at this moment, for people and metrics."""
+
+    state: LiveState
+    attempts: int = 0
+    """Tries to connect since the feed was last live."""
+    reconnects: int = 0
+    """Times that the feed came back."""
+    last_failure: str | None = None
+    """Why the feed was lost last; no credentials."""
+    retry_in_s: float = 0.0
+    """Seconds until the next try; 0 unless in backoff."""
+    received_bytes: int = 0
+    recorded_bytes: int = 0
+    recorded_packets: int = 0
+    waiting_packets: int = 0
+    """Packets that the decoder has not seen yet."""
+    decode_mode: DecodeMode = "all"
+
+
+@runtime_checkable
+class LiveFeed(Protocol):
+    """What a live source offers beside `Source`; every method may be called from any thread."""
+
+    def status(self) -> LiveStatus:
+        """Return how the feed fares."""
+        ...
+
+    def announcements(self) -> Sequence[Draft]:
+        """Return, once each, what the feed wants in the log: decoding stepped down, access denied.
+
+        The engine states them at the newest frame.
+        """
+        ...
+
+    def stop(self) -> None:
+        """End the iteration after the frame yielded last; returns at once, safe to call twice."""
         ...
