@@ -49,6 +49,8 @@ class LiveDecoder:
         self._mode_out: int = 0
         self._late_ns: int = 0
         self._fed_all: int = SETTLED
+        self._counted: DecodeMode = "nonref"
+        """Mode that pictures were counted under last."""
         self.mode: DecodeMode = "all"
         self.codec = ""
 
@@ -124,6 +126,8 @@ class LiveDecoder:
         held = self._fed - self._out
         if held > 0:
             self._packets.skip("stale" if stale else "no_picture", held)
+        elif held < 0:  # a picture counted as left out was only delayed across a change of mode
+            self._packets.skip(self._counted, held)
         self._context = None
 
     def _account(self) -> None:
@@ -131,6 +135,7 @@ class LiveDecoder:
         missing = (self._fed - self._mode_fed) - (self._out - self._mode_out)
         if self.mode != "all" and missing > 0:
             self._packets.skip(self.mode, missing)
+            self._counted = self.mode
             self._out += missing
         self._mode_fed, self._mode_out = self._fed, self._out
 

@@ -170,8 +170,15 @@ class EpochClock:
     _last_ns: int = 0
     _last_end_ns: int = 0
     _format: str = ""
+    _reentering: bool = False
     _recent: deque[int] = field(default_factory=deque[int])
     _sorted: list[int] = field(default_factory=list[int])
+
+    def reenter(self, epoch: Epoch) -> None:
+        """Stand before the first frame of `epoch`, which another process had opened already."""
+        self.epoch, self._reentering = epoch, True
+        self._recent.clear()
+        self._sorted.clear()
 
     @property
     def nominal_ns(self) -> int | None:
@@ -212,6 +219,11 @@ class EpochClock:
         pts_ns = ns_from_pts(pts, time_base)
         if self.epoch is None:
             self._open(pts, pts_ns, time_base, format_key, "start", 0)
+        elif self._reentering:
+            if pts_ns < self.epoch.first_ns:
+                self.repeated += 1
+                return None
+            self._format = format_key
         elif outage is not None:
             self._recent.clear()
             self._sorted.clear()
@@ -233,6 +245,7 @@ class EpochClock:
                 self._follow(pts, pts_ns, time_base, format_key, "hole")
             else:
                 self._learn(interval)
+        self._reentering = False
         duration_ns = self._duration(duration, time_base)
         self._last_pts, self._last_ns, self._last_end_ns = pts, pts_ns, pts_ns + duration_ns
         assert self.epoch is not None
