@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import ctypes
 import dataclasses
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from videoengine.errors import one_line
 from videoengine.media_time import NS_PER_SECOND, clock
+
+_SECRETS: Final = re.compile(rb"(?<=://)[^/@]*(?=@)|(?<=[?]).+")
+"""Of a URL in the argument list: user and password, and the query."""
+_ARG_START: Final = 45
+"""Place of arg_start in /proc/self/stat after the name of the command (proc(5), field 48)."""
 
 
 class ListenerGoneError(Exception):
@@ -118,3 +125,25 @@ def _bar(unit: str) -> Iterator[Any]:
             bars.update(task, description=text)
 
         yield update
+
+
+def hide_credentials() -> None:
+    """Overwrite users, passwords and queries of URLs in this process's title (Linux only).
+
+    What was typed stands in /proc/PID/cmdline, where everybody on the machine can read it.
+    """
+    try:
+        fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+        start, end = int(fields[_ARG_START]), int(fields[_ARG_START + 1])
+        if not 0 < start < end:
+            return
+    except (OSError, ValueError, IndexError):
+        return  # another system, or one that does not tell
+    shown = ctypes.string_at(start, end - start)
+    hidden = b"\0".join(
+        _SECRETS.sub(lambda found: b"*" * len(found[0]), argument)
+        if b"://" in argument
+        else argument
+        for argument in shown.split(b"\0")
+    )
+    ctypes.memmove(start, hidden, len(shown))

@@ -19,6 +19,8 @@ class LiveConfig:
     watchdog_s: float = 2.0
     """A feed that is silent for the longer of this and `watchdog_periods` is lost."""
     watchdog_periods: int = 10
+    picture_timeout_s: float = 10.0
+    """A feed whose packets give no picture for this long is opened anew."""
     retry_s: float = 0.1
     """Pause before each try while the outage is younger than `quick_s`."""
     quick_s: float = 5.0

@@ -36,6 +36,18 @@ class _Trace:
     wall_s: float | None
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Continuation:
+    """Where a feed goes on that another process, or another reader, was reading before."""
+
+    clock: EpochClock
+    """As it stood after the last frame."""
+    seq: int
+    """Number of the next frame."""
+    last_arrival_ns: int
+    """Monotonic clock when the last packet came."""
+
+
 class LiveFramer:
     """Decodes, stamps and counts what a feed's reader hands on. The engine's feeder owns it."""
 
@@ -62,6 +74,11 @@ class LiveFramer:
         """The packets themselves left a hole since the last picture."""
         self._last_arrival_ns: int | None = None
 
+    def go_on(self, after: Continuation) -> None:
+        """Make the next frame open an epoch that follows what was read before."""
+        self._outage, self._seq = "interrupted", after.seq
+        self._last_arrival_ns = after.last_arrival_ns
+
     def frames(self, item: Item) -> Iterator[Frame]:
         """Yield the frames that an item completes, in presentation order."""
         for picture in self._pictures(item):
@@ -76,6 +93,9 @@ class LiveFramer:
             self._traces.clear()
             self._held.clear()
         elif isinstance(item, Received):
+            if item.stale:
+                self.packets.skip("stale")
+                return
             if item.packet.pts is not None:
                 self._watch(ns_from_pts(item.packet.pts, item.packet.time_base))
                 while len(self._traces) >= REMEMBERED:
@@ -132,7 +152,7 @@ class LiveFramer:
             self.packets.skip("unstamped" if picture.pts is None else "repeated_stamp")
             return
         self._outage, self._hole = None, False
-        self.reconnects += outage is not None
+        self.reconnects += outage is not None and outage.why != "interrupted"
         self._anchor(trace)
         self._last_arrival_ns = arrival_ns
         self.packets.decoded += 1

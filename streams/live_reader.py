@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import av
 from av.container import InputContainer
@@ -31,6 +31,10 @@ from videoengine.streams.live_config import LiveConfig
 from videoengine.streams.live_url import LiveAddress, secrets_of
 from videoengine.streams.packet_queue import Item, Lost, Opened, Received
 from videoengine.streams.recorder import Recorder, epoch_seconds
+
+
+STALE: Final = 0.95
+"""A packet that comes after this part of the watchdog was held back by FFmpeg's parser."""
 
 
 class Inbox(Protocol):
@@ -208,7 +212,7 @@ class LiveReader:
             if not packet.size:
                 continue
             # After a timeout FFmpeg hands out the packet its parser held back, as if it were new.
-            late = not first and now_s - before_s >= self.watchdog_s
+            late = not first and now_s - before_s >= STALE * self.watchdog_s
             before_s = now_s
             if first:
                 first = False
@@ -216,7 +220,7 @@ class LiveReader:
             file = None if self._recorder is None else self._recorder.write(packet)
             self.received_bytes += packet.size
             arrival_ns = time.monotonic_ns()
-            item = Received(packet, arrival_ns, file, wall.at(packet))
+            item = Received(packet, arrival_ns, file, wall.at(packet), stale=late)
             if not self._inbox.put(self, item):
                 self._stopping.set()
                 return

@@ -17,10 +17,10 @@ from videoengine.media_time import EpochClock
 from videoengine.payloads import RefusalPayload
 from videoengine.sources import LiveStatus, PacketLedger, SourceInfo
 from videoengine.streams.live_config import LiveConfig
-from videoengine.streams.live_framer import LiveFramer
+from videoengine.streams.live_framer import Continuation, LiveFramer
 from videoengine.streams.live_reader import LiveReader
 from videoengine.streams.live_url import LiveAddress, live_address
-from videoengine.streams.packet_queue import Item, Lost, PacketQueue, Received
+from videoengine.streams.packet_queue import Item, Lost, Opened, PacketQueue, Received
 from videoengine.streams.recorder import Recorder
 
 POLL_S: Final = 0.05
@@ -32,6 +32,7 @@ def open_live(
     stream_id: str = "s0",
     config: LiveConfig | None = None,
     quarantine: Path | None = None,
+    after: Continuation | None = None,
 ) -> LiveSource:
     """Open a live feed; returns at once, also while the feed is down. The caller closes it.
 
@@ -40,6 +41,7 @@ def open_live(
         stream_id: Name of the stream in the case.
         config: Every timing constant; the shipped ones by default.
         quarantine: Folder for the recording; None records nothing.
+        after: What was read of this stream before, which goes on in a new epoch.
 
     Raises:
         UsageError: The address cannot be right.
@@ -49,7 +51,7 @@ def open_live(
     recorder = None
     if quarantine is not None and config.record == "raw":
         recorder = Recorder(quarantine, config)
-    return LiveSource(address, stream_id, config, recorder)
+    return LiveSource(address, stream_id, config, recorder, after)
 
 
 class LiveSource:
@@ -58,10 +60,15 @@ class LiveSource:
     is_live = True
 
     def __init__(
-        self, address: LiveAddress, stream_id: str, config: LiveConfig, recorder: Recorder | None
+        self,
+        address: LiveAddress,
+        stream_id: str,
+        config: LiveConfig,
+        recorder: Recorder | None,
+        after: Continuation | None = None,
     ) -> None:
         """Start reading; use `open_live`."""
-        self.clock = EpochClock(stream_id)
+        self.clock = EpochClock(stream_id) if after is None else after.clock
         self.packets = PacketLedger()
         self.failure: str | None = None
         self._address, self._config, self._recorder = address, config, recorder
@@ -71,12 +78,15 @@ class LiveSource:
         self._denied: str | None = None
         self._stopped = threading.Event()
         self._ended = False
+        self._picture_s = time.monotonic()
         self._replaced: list[LiveReader] = []
         self._received_before = 0
         info = SourceInfo(
             address.shown, address.scheme, "pyav", "", (0, 0), Fraction(1, 90_000), None, None, None
         )
         self._framer = LiveFramer(info, self.clock, self.packets, config, self._announced)
+        if after is not None:
+            self._framer.go_on(after)
         self._reader = LiveReader(address, config, self, recorder, stream_id, reconnecting=False)
 
     @property
@@ -120,25 +130,30 @@ class LiveSource:
         """Yield frames until `stop` or `close`."""
         while not self._stopped.is_set():
             item = self._queue.take(POLL_S)
+            self._watch()
             if item is None:
-                self._watch()
                 continue
             if isinstance(item, Lost) and item.why == "given_up":
                 self.failure = (
                     f"{self._address.shown} did not answer {self._config.max_attempts} times"
                 )
                 break
+            if isinstance(item, Opened):
+                self._picture_s = time.monotonic()
             for frame in self._framer.frames(item):
                 yield frame
+                self._picture_s = time.monotonic()
                 if self._stopped.is_set():
                     return
         self._balance()
 
     def _watch(self) -> None:
-        """Replace a reader that hangs inside FFmpeg."""
+        """Replace a reader that hangs inside FFmpeg, or whose packets give no picture."""
         reader = self._reader
-        if not reader.hangs():
+        blind = time.monotonic() - self._picture_s > self._config.picture_timeout_s
+        if not reader.hangs() and not (blind and reader.state == "live"):
             return
+        self._picture_s = time.monotonic()
         with self._lock:
             reader.stop()
             self._replaced.append(reader)
@@ -163,15 +178,18 @@ class LiveSource:
             attempts=reader.attempts,
             reconnects=self._framer.reconnects,
             last_failure=failure,
-            retry_in_s=max(0.0, reader.retry_at_s - time.monotonic())
-            if reader.state == "backoff"
-            else 0.0,
+            retry_in_s=self._retry_in_s(),
             received_bytes=self._received_before + reader.received_bytes,
             recorded_bytes=0 if recorder is None else recorder.bytes,
             recorded_packets=0 if recorder is None else recorder.packets,
             waiting_packets=len(self._queue),
             decode_mode=self._framer.decoder.mode,
         )
+
+    def _retry_in_s(self) -> float:
+        if self._stopped.is_set() or self._reader.state != "backoff":
+            return 0.0
+        return max(0.0, self._reader.retry_at_s - time.monotonic())
 
     def announcements(self) -> Sequence[Draft]:
         """Return what is to be logged, once each."""

@@ -32,6 +32,8 @@ class Received:
     """Recording that holds it."""
     wall_s: float | None
     """Sender's wall clock for this packet, seconds since 1970, once it has stated one."""
+    stale: bool = False
+    """It was held back over a silence: recorded, but never decoded."""
 
 
 @dataclass(frozen=True, slots=True)
