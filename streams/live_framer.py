@@ -65,6 +65,8 @@ class LiveFramer:
         self.reconnects = 0
         self.decoder = LiveDecoder(config, packets, announced)
         self._traces: dict[int, _Trace] = {}
+        self._early: deque[_Trace] = deque(maxlen=HELD)
+        """Of packets without a stamp."""
         self._held: list[Picture] = []
         self._outage: str | None = None
         self._attempts = 0
@@ -91,16 +93,20 @@ class LiveFramer:
             rate = item.rate_fps
             self.clock.nominal_hint_ns = None if not rate else round(NS_PER_SECOND / rate)
             self._traces.clear()
+            self._early.clear()
             self._held.clear()
         elif isinstance(item, Received):
             if item.stale:
                 self.packets.skip("stale")
                 return
-            if item.packet.pts is not None:
+            trace = _Trace(item.arrival_ns, item.file, item.wall_s)
+            if item.packet.pts is None:
+                self._early.append(trace)
+            else:
                 self._watch(ns_from_pts(item.packet.pts, item.packet.time_base))
                 while len(self._traces) >= REMEMBERED:
                     del self._traces[next(iter(self._traces))]
-                self._traces[item.packet.pts] = _Trace(item.arrival_ns, item.file, item.wall_s)
+                self._traces[item.packet.pts] = trace
             yield from self.decoder.decode(item)
         else:
             yield from self.decoder.end(stale=item.stale)
@@ -128,11 +134,12 @@ class LiveFramer:
                 Fraction(self.clock.nominal_hint_ns or 0, NS_PER_SECOND) / picture.time_base
             )
             pts = picture.pts - (len(held) - number) * step
-            yield from self._framed(dataclasses.replace(early, pts=pts))
-        yield from self._framed(picture)
-
-    def _framed(self, picture: Picture) -> Iterator[Frame]:
+            trace = self._early.popleft() if self._early else None
+            yield from self._framed(dataclasses.replace(early, pts=pts), trace)
         trace = self._traces.pop(picture.pts, None) if picture.pts is not None else None
+        yield from self._framed(picture, trace)
+
+    def _framed(self, picture: Picture, trace: _Trace | None) -> Iterator[Frame]:
         arrival_ns = monotonic_ns() if trace is None else trace.arrival_ns
         outage = None
         if self._outage is not None and self.clock.epoch is not None:

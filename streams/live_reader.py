@@ -32,7 +32,6 @@ from videoengine.streams.live_url import LiveAddress, secrets_of
 from videoengine.streams.packet_queue import Item, Lost, Opened, Received
 from videoengine.streams.recorder import Recorder, epoch_seconds
 
-
 STALE: Final = 0.95
 """A packet that comes after this part of the watchdog was held back by FFmpeg's parser."""
 

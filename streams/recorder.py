@@ -22,6 +22,8 @@ from videoengine.streams.live_config import LiveConfig
 
 TS_CODECS: Final = ("h264", "hevc", "mpeg2video")
 TS_CLOCK: Final = 90_000
+HELD: Final = 8
+"""Packets at the start of a connection that wait for the first decoding stamp, at most."""
 RETRY_S: Final = 10.0
 """After the disk refused a write the recorder tries again this much later, at a key picture."""
 
@@ -43,6 +45,7 @@ class Recorder:
         self._began_s = 0.0
         self._last_ns: int | None = None
         self._last_dts: int | None = None
+        self._held: list[Packet[Any]] = []
         self._nominal_ns: int | None = None
         self._blocked_until_s = 0.0
         names = [path.name for path in folder.glob("*-*.*")]
@@ -92,14 +95,12 @@ class Recorder:
         return self.file
 
     def _splits(self, packet: Packet[Any], now_s: float) -> bool:
-        stamp = packet.dts if packet.dts is not None else packet.pts
-        if stamp is not None:
-            at_ns, last_ns = ns_from_pts(stamp, packet.time_base), self._last_ns
+        if packet.dts is not None:  # presentation stamps go to and fro
+            at_ns, last_ns = ns_from_pts(packet.dts, packet.time_base), self._last_ns
             self._last_ns = at_ns
-            if last_ns is not None and packet.dts is not None:
-                hole_ns = EpochClock.hole_ns(self._nominal_ns)
-                if not last_ns <= at_ns <= last_ns + hole_ns:
-                    return True
+            hole_ns = EpochClock.hole_ns(self._nominal_ns)
+            if last_ns is not None and not last_ns <= at_ns <= last_ns + hole_ns:
+                return True
         return packet.is_keyframe and now_s - self._began_s > self._config.segment_s
 
     def _begin(self, packet: Packet[Any], now_s: float) -> None:
@@ -126,29 +127,54 @@ class Recorder:
         cast(Any, self._copy).time_base = base
         self._segment += 1
         self._began_s, self._last_dts = now_s, None
-        stamp = packet.dts if packet.dts is not None else packet.pts
-        self._last_ns = None if stamp is None else ns_from_pts(stamp, base)
+        self._last_ns = None if packet.dts is None else ns_from_pts(packet.dts, base)
         self.file = name
 
     def _mux(self, packet: Packet[Any]) -> None:
+        """Write a packet; the first ones wait until FFmpeg knows a decoding stamp.
+
+        The first packet of an RTSP connection has no stamp at all. Its picture is shown one
+        period before the earliest of those that follow it.
+        """
+        if self._last_dts is None:
+            self._held.append(packet)
+            if packet.dts is not None or len(self._held) >= HELD:
+                self._write_held()
+            return
+        dts = packet.dts if packet.dts is not None else packet.pts
+        if dts is None or dts <= self._last_dts:
+            dts = self._last_dts + 1
+        self._write(packet, dts if packet.pts is None else packet.pts, dts)
+
+    def _write_held(self) -> None:
+        held, self._held = self._held, []
+        step = max((packet.duration or 0 for packet in held), default=0)
+        step = step or round((self._nominal_ns or 0) / NS_PER_SECOND / held[0].time_base) or 1
+        stamps = [packet.pts for packet in held if packet.pts is not None]
+        early = len(held) - len(stamps)
+        first = min(stamps, default=early * step) - early * step
+        last = held[-1].dts
+        if last is None:
+            last = first
+        unstamped = 0
+        for number, packet in enumerate(held):
+            pts = packet.pts
+            if pts is None:
+                pts, unstamped = first + unstamped * step, unstamped + 1
+            dts = last - (len(held) - 1 - number) * step
+            self._write(packet, max(pts, dts), dts)
+
+    def _write(self, packet: Packet[Any], pts: int, dts: int) -> None:
         container, copy = self._container, self._copy
         assert container is not None
         assert copy is not None
         # The decoder uses the packet too, and muxing changes its stamps: this is a copy.
         out: Packet[Any] = av.Packet(bytes(packet))
         out.stream, out.time_base = copy, packet.time_base
-        out.pts, out.dts = packet.pts, self._decoding_stamp(packet)
+        out.pts, out.dts = pts, dts
         out.is_keyframe = packet.is_keyframe
+        self._last_dts = dts
         cast(Any, container).mux_one(out)
-
-    def _decoding_stamp(self, packet: Packet[Any]) -> int | None:
-        """Return a decoding stamp that goes forward: muxers take no other, streams may lack it."""
-        stamp = packet.dts if packet.dts is not None else packet.pts
-        last = self._last_dts
-        if stamp is None or (last is not None and stamp <= last):
-            stamp = 0 if last is None else last + 1
-        self._last_dts = stamp
-        return stamp
 
     def _expire(self) -> None:
         """Delete finished files that are older than the retention."""
@@ -158,13 +184,17 @@ class Recorder:
                 path.unlink(missing_ok=True)
 
     def _finish(self) -> None:
-        container, self._container, self._copy = self._container, None, None
+        container = self._container
         if container is None:
             return
         try:
+            if self._held:
+                self._write_held()
             container.close()
         except (FFmpegError, OSError) as error:
             self.failure = f"the recording cannot be finished: {error.strerror or error}"
+        finally:
+            self._container, self._copy, self._held = None, None, []
 
     def disconnect(self) -> None:
         """Finish the file; safe to call twice."""

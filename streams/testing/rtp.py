@@ -152,10 +152,11 @@ def _parameter_sets(extradata: bytes, codec: Codec) -> tuple[int | None, tuple[b
         found = _units(extradata, None)
         return None, tuple(unit for unit in found if unit_type(unit, codec) in wanted)
     if codec == "h264":
-        sets, place = _counted(extradata, 6, extradata[5] & 0x1F)
-        more, _ = _counted(extradata, place + 1, extradata[place])
-        return (extradata[4] & 3) + 1, tuple(sets + more)
-    sets, place = [], 23
+        sequence, place = _counted(extradata, 6, extradata[5] & 0x1F)
+        picture, _ = _counted(extradata, place + 1, extradata[place])
+        return (extradata[4] & 3) + 1, tuple(sequence + picture)
+    sets: list[bytes] = []
+    place = 23
     for _ in range(extradata[22]):
         count = int.from_bytes(extradata[place + 1 : place + 3], "big")
         more, place = _counted(extradata, place + 3, count)

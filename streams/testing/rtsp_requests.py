@@ -8,7 +8,6 @@ import hmac
 import re
 import secrets
 import socket
-import struct
 import threading
 from dataclasses import dataclass
 from typing import Final
@@ -28,6 +27,8 @@ REASONS: Final = {
     501: "Not Implemented",
     503: "Service Unavailable",
 }
+FAREWELL_S: Final = 0.3
+"""How long a client that reads nothing delays the end of its session."""
 METHODS: Final = "OPTIONS, DESCRIBE, SETUP, PLAY, PAUSE, TEARDOWN, GET_PARAMETER, SET_PARAMETER"
 
 
@@ -73,8 +74,10 @@ class Session:
         return self._player is not None and self._player.playing
 
     def end(self, *, bye: bool) -> None:
-        """End the connection; with `bye`, after an RTCP BYE."""
+        """End the connection: with `bye` after an RTCP BYE, otherwise as a crash does."""
         player = self._player
+        self._wire.abrupt = not bye
+        self._wire.patience_s = FAREWELL_S
         if bye and player is not None and not self._wire.ended.is_set():
             player.stop(bye=True)
         self._wire.end()
@@ -106,15 +109,11 @@ class Session:
                 self._player.stop()
             if self._transport is not None:
                 self._transport.close()
-            # Without lingering no unsent byte keeps the port busy: a restart can listen at once.
-            self._wire.socket.setsockopt(
-                socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
-            )
-            self._wire.socket.close()
+            self._wire.close()
 
     def _next_request(self, buffer: bytearray) -> Request | None:
         """Take a whole request off the buffer, past the client's own RTCP packets."""
-        while buffer[:1] == b"$":
+        while buffer.startswith(b"$"):
             if len(buffer) < 4 or len(buffer) < 4 + int.from_bytes(buffer[2:4], "big"):
                 return None
             del buffer[: 4 + int.from_bytes(buffer[2:4], "big")]

@@ -42,7 +42,7 @@ class RtspServer:
         pace: float = 1.0,
         start: Literal["beginning", "live"] = "beginning",
         sender_reports: bool = True,
-        first_rtp_time: int = 0,
+        first_rtp_time: int = CLOCK_HZ,
         seed: int = 0,
     ) -> None:
         """Read the files and listen.
@@ -59,7 +59,8 @@ class RtspServer:
             start: "beginning": every client gets the whole file on a clock of its own; "live": all
                 share one clock and a client begins at the newest key picture.
             sender_reports: Send RTCP sender reports: after the first picture, then each second.
-            first_rtp_time: The stamp of the first picture; near 2**32 it tests the wrap.
+            first_rtp_time: The stamp of the first picture; near 2**32 it tests the wrap. FFmpeg
+                unwraps wrongly after a stamp of exactly 0, so the default is another.
             seed: Of `drop`, `reorder` and the sequence numbers.
 
         Raises:

@@ -97,19 +97,21 @@ class Wire:
         self.socket.settimeout(POLL_S)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.ended = threading.Event()
+        self.patience_s = BLOCKED_S
+        self.abrupt = False
         self._lock = threading.Lock()
 
     def write(self, data: bytes) -> None:
         """Write all of `data`, or end the connection of a client that takes none of it."""
         view = memoryview(data)
         with self._lock:
-            patience_ends = time.monotonic() + BLOCKED_S
+            moved_s = time.monotonic()
             while view and not self.ended.is_set():
                 try:
                     view = view[self.socket.send(view) :]
-                    patience_ends = time.monotonic() + BLOCKED_S
+                    moved_s = time.monotonic()
                 except TimeoutError:
-                    if time.monotonic() > patience_ends:
+                    if time.monotonic() > moved_s + self.patience_s:
                         self.end()
                 except OSError:
                     self.end()
@@ -121,6 +123,13 @@ class Wire:
             self.socket.shutdown(socket.SHUT_RDWR)
         except OSError:
             return  # the client was quicker
+
+    def close(self) -> None:
+        """Close the socket; if `abrupt`, what was not sent yet is thrown away (TCP RST)."""
+        if self.abrupt:
+            linger = struct.pack("ii", 1, 0)
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        self.socket.close()
 
 
 class Transport:

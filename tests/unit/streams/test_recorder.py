@@ -86,6 +86,27 @@ def test_every_packet_is_readable_before_the_file_is_closed_as_after_a_kill(
     assert recorder.packets == 60
 
 
+def test_a_connection_that_begins_without_stamps_is_recorded_whole_in_one_file(
+    stream: Path, tmp_path: Path
+) -> None:
+    """So FFmpeg reads RTSP: no stamp on the first packet, no decoding stamps for the next few."""
+    folder = tmp_path / "quarantine"
+    folder.mkdir()
+    recorder = Recorder(folder, LiveConfig())
+    with av.open(str(stream)) as container:
+        video = container.streams.video[0]
+        recorder.connect(video, 40_000_000)
+        for number, packet in enumerate(p for p in container.demux(video) if p.size):
+            if number < 3:
+                packet.dts = None
+            if number == 0:
+                packet.pts = None
+            recorder.write(packet)
+    recorder.disconnect()
+    assert [path.name for path in folder.iterdir()] == ["0000-0000.ts"]
+    assert frames([folder / "0000-0000.ts"]) == frames([stream])
+
+
 def test_the_recording_is_for_its_owner_alone(stream: Path, tmp_path: Path) -> None:
     recorder = Recorder(tmp_path, LiveConfig())
     record(stream, recorder)
