@@ -38,6 +38,8 @@ class LiveConfig:
     """And leaves out less again after this long without falling behind."""
     waiting_bytes: int = 64 << 20
     """Packets that wait for the decoder; beyond it they are skipped to the next key picture."""
+    lossless: bool = False
+    """The decoder leaves nothing out, and the reader waits while `waiting_bytes` do."""
     record: Record = "raw"
     segment_s: float = 600.0
     """A recording goes on in another file at the first key picture after this long."""

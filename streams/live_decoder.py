@@ -141,6 +141,8 @@ class LiveDecoder:
 
     def _adapt(self, item: Received) -> None:
         """Leave out more when the packet at hand is late, less after a calm while."""
+        if self._config.lossless:
+            return
         now_ns = monotonic_ns()
         late = now_ns - item.arrival_ns > self._config.decode_late_s * NS_PER_SECOND
         place = MODES.index(self.mode)

@@ -75,6 +75,7 @@ class LiveFramer:
         self._hole = False
         """The packets themselves left a hole since the last picture."""
         self._last_arrival_ns: int | None = None
+        self._last_ns = 0
 
     def go_on(self, after: Continuation) -> None:
         """Make the next frame open an epoch that follows what was read before."""
@@ -146,6 +147,8 @@ class LiveFramer:
             last_ns = self._last_arrival_ns
             elapsed_ns = 0 if last_ns is None else max(0, arrival_ns - last_ns)
             outage = Outage(self._outage, elapsed_ns, self._attempts)
+        elif self._hole:
+            outage = self._jump(picture, arrival_ns)
         # Containers of live feeds state no durations, or wrong ones: the nominal period holds.
         stamp = self.clock.stamp(
             picture.pts,
@@ -159,7 +162,9 @@ class LiveFramer:
             self.packets.skip("unstamped" if picture.pts is None else "repeated_stamp")
             return
         self._outage, self._hole = None, False
-        self.reconnects += outage is not None and outage.why != "interrupted"
+        self._last_ns = stamp.pts_ns
+        if outage is not None and outage.cause == "reconnect":
+            self.reconnects += outage.why != "interrupted"
         self._anchor(trace)
         self._last_arrival_ns = arrival_ns
         self.packets.decoded += 1
@@ -177,6 +182,16 @@ class LiveFramer:
             stamp.pts_source,
             picture.pixels,
         )
+
+    def _jump(self, picture: Picture, arrival_ns: int) -> Outage | None:
+        """Tell a clock that jumped forward from a hole in which time really passed."""
+        if picture.pts is None or self._last_arrival_ns is None:
+            return None
+        interval_ns = ns_from_pts(picture.pts, picture.time_base) - self._last_ns
+        elapsed_ns = max(0, arrival_ns - self._last_arrival_ns)
+        if interval_ns <= self.clock.hole_ns(self.clock.nominal_ns) or 2 * elapsed_ns > interval_ns:
+            return None
+        return Outage("clock_jump", elapsed_ns, 0, "forward_jump")
 
     def _anchor(self, trace: _Trace | None) -> None:
         """Note at an epoch's first frame where it is recorded and what the wall clock was."""

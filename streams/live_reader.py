@@ -34,6 +34,8 @@ from videoengine.streams.recorder import Recorder, epoch_seconds
 
 STALE: Final = 0.95
 """A packet that comes after this part of the watchdog was held back by FFmpeg's parser."""
+GRACE_S: Final = 0.05
+"""A reader that is this much over its time is left behind."""
 
 
 class Inbox(Protocol):
@@ -83,11 +85,13 @@ class LiveReader:
         return max(self._config.watchdog_s, self._config.watchdog_periods * self.period_s)
 
     def hangs(self) -> bool:
-        """Tell whether FFmpeg has ignored its timeouts."""
-        limits = {"connecting": self._config.open_timeout_s + self.watchdog_s}
-        limit = limits.get(self.state, self.watchdog_s) + 2.0
-        waits = self.state in ("backoff", "closed")
-        return not waits and time.monotonic() - self.heartbeat_s > limit
+        """Tell whether FFmpeg has ignored its timeouts: it often takes twice the read timeout."""
+        limits = {
+            "connecting": self._config.open_timeout_s + self.watchdog_s,
+            "live": self.watchdog_s,
+        }
+        limit_s = limits.get(self.state)
+        return limit_s is not None and time.monotonic() - self.heartbeat_s > limit_s + GRACE_S
 
     def stop(self) -> None:
         """End the thread as soon as FFmpeg returns."""

@@ -68,8 +68,7 @@ class LiveRecording:
             None,
             None,
         )
-        # A recording is not late: nothing is left out.
-        config = LiveConfig(decode_late_s=1e9)
+        config = LiveConfig(lossless=True)
         self._framer = LiveFramer(info, self.clock, self.packets, config, deque[Draft]())
 
     @property

@@ -98,6 +98,10 @@ class LiveSource:
 
     def put(self, reader: LiveReader, item: Item) -> bool:
         """Take an item of the current reader; False tells a replaced one to end."""
+        while self._config.lossless and not self._stopped.is_set():
+            reader.heartbeat_s = time.monotonic()
+            if self._queue.wait_for_room(POLL_S):
+                break
         with self._lock:
             if reader is not self._reader_or(reader) or self._stopped.is_set():
                 return False

@@ -77,6 +77,11 @@ class PacketQueue:
             self._condition.notify()
             return True
 
+    def wait_for_room(self, timeout_s: float) -> bool:
+        """Wait until packets may be put; return whether they may."""
+        with self._condition:
+            return self._condition.wait_for(lambda: self._bytes < self._limit // 2, timeout_s)
+
     def take(self, timeout_s: float) -> Item | None:
         """Return the oldest item, or None when none came in time."""
         with self._condition:
@@ -87,6 +92,7 @@ class PacketQueue:
             item = self._items.popleft()
             if isinstance(item, Received):
                 self._bytes -= item.packet.size
+                self._condition.notify_all()
             return item
 
     def wake(self) -> None:

@@ -74,7 +74,7 @@ class Epoch:
     offset_ns: int
     """Case time of the first frame, in nanoseconds."""
     cause: str = "start"
-    """Why it was opened: start, hole, backward_jump, format_change, reconnect."""
+    """Why it was opened: start, hole, backward_jump, forward_jump, format_change, reconnect."""
     media_file: str | None = None
     """Recording in `quarantine/` that holds it, if any."""
     wall_anchor: str | None = None
@@ -138,12 +138,14 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """A live feed was lost and is back."""
+    """A live feed was lost and is back, or its clock jumped: its stamps no longer tell the time."""
 
     why: str
     elapsed_ns: int
     """Monotonic time from the arrival of the last frame to that of the first one after."""
     attempts: int
+    cause: str = "reconnect"
+    """Of the epoch that it opens."""
 
 
 @dataclass(slots=True)
@@ -227,7 +229,7 @@ class EpochClock:
         elif outage is not None:
             self._recent.clear()
             self._sorted.clear()
-            self._follow(pts, pts_ns, time_base, format_key, "reconnect", outage)
+            self._follow(pts, pts_ns, time_base, format_key, outage.cause, outage)
         elif format_key != self._format:
             self._recent.clear()
             self._sorted.clear()

@@ -51,35 +51,31 @@ class RtspServer:
             paths: One file, or several; `url` is the first one's.
             host: The address to listen on.
             port: 0 takes any free one.
-            user: Asked of clients, with `password`; None lets all in.
+            user: Asked of clients; None lets all in.
             password: The user's.
             auth: How clients log in.
             loop: Begin again at the end; otherwise the end is an RTCP BYE.
             pace: Media seconds per second; 0 sends as quickly as the client reads.
-            start: "beginning": every client gets the whole file on a clock of its own; "live": all
-                share one clock and a client begins at the newest key picture.
-            sender_reports: Send RTCP sender reports: after the first picture, then each second.
-            first_rtp_time: The stamp of the first picture; near 2**32 it tests the wrap. FFmpeg
-                unwraps wrongly after a stamp of exactly 0, so the default is another.
+            start: "beginning": each client gets the whole file on its own clock; "live": all share
+                one clock and a client begins at the newest key picture.
+            sender_reports: Send RTCP reports, after the first picture and then each second.
+            first_rtp_time: The first stamp, best not 0: FFmpeg unwraps wrongly after an exact 0.
             seed: Of `drop`, `reorder` and the sequence numbers.
 
         Raises:
-            ValueError: no file, a codec that is neither H.264 nor HEVC, or a pace that does not
-                fit.
+            ValueError: no file, another codec than H.264 and HEVC, or a pace that does not fit.
             OSError: the port is taken.
         """
         if pace < 0 or (start == "live" and not pace):
             raise ValueError(f"pace must be above 0, or 0 from the beginning, got {pace}")
-        found = [Path(paths)] if isinstance(paths, str | Path) else [Path(path) for path in paths]
-        if not found:
-            raise ValueError("paths must name a file, got none")
-        settings = Settings(user, password, auth, loop, pace, start, sender_reports, first_rtp_time)
-        mounts = {quote(path.stem): Mount(read_coded_file(path)) for path in found}
-        self._hub = Hub(settings, mounts, random.Random(seed))
+        self._hub = Hub(
+            Settings(user, password, auth, loop, pace, start, sender_reports, first_rtp_time),
+            _mounts([paths] if isinstance(paths, str | Path) else paths),
+            random.Random(seed),
+        )
         self._host, self._port = host, port
         self._sessions: list[Session] = []
-        self._lock = threading.Lock()
-        self._stop = threading.Event()
+        self._lock, self._stop = threading.Lock(), threading.Event()
         self._listener: socket.socket | None = None
         self._thread: threading.Thread | None = None
         self.restart()
@@ -271,3 +267,10 @@ class RtspServer:
             session.end(bye=bye)
         for session in sessions:
             session.join()
+
+
+def _mounts(paths: Sequence[str | Path]) -> dict[str, Mount]:
+    """Return the files by the names they are served under."""
+    if not paths:
+        raise ValueError("paths must name a file, got none")
+    return {quote(Path(path).stem): Mount(read_coded_file(Path(path))) for path in paths}

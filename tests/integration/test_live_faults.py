@@ -137,7 +137,7 @@ def test_faults_in_a_row_open_one_epoch_each_and_leak_nothing(
             assert watcher.epochs == before + 1, (fault, watcher.gaps[before:])
     finally:
         watcher.close()
-    causes = {"forward": "hole", "backward": "backward_jump"}
+    causes = {"forward": "forward_jump", "backward": "backward_jump"}
     expected = [causes.get(fault, "reconnect") for fault in plan if fault != "short_stall"]
     assert watcher.gaps == ["start", *expected]
     ledger = watcher.source.packets

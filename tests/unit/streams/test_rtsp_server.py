@@ -329,7 +329,7 @@ def test_a_sender_report_pairs_the_wall_clock_with_the_stamps(clip: Path) -> Non
         packets = interleaved(talk, 25)
     media = [packet for channel, packet in packets if channel == 0]
     report = next(packet for channel, packet in packets if channel == 1)
-    _, kind, _, ssrc, seconds, fraction, ticks = struct.unpack("!BBHIIIII", report[:24])
+    _, kind, _, ssrc, seconds, fraction, ticks = struct.unpack("!BBHIIII", report[:20])
     assert (kind, ssrc) == (200, int.from_bytes(media[0][8:12], "big"))
     unix_s = seconds - 2_208_988_800 + fraction / 2**32
     begin_s = unix_s - (ticks - 90_000) / 90_000  # of the stamp 90 000, the first picture
