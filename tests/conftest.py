@@ -13,6 +13,8 @@ import pytest
 GROUPS = {
     "shared": "VIDEOENGINE_SHARED=/path/to/shared (the clips of data/INDEX.md)",
     "torch": "pip install 'videoengine[models]'",
+    "gstreamer": "apt-get install gstreamer1.0-rtsp gir1.2-gst-rtsp-server-1.0 python3-gi "
+    "gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad",
     "cuda": "a CUDA device, and a build with VIDEOENGINE_CUDA=on",
 }
 """Marker to the command that enables its tests."""
