@@ -1,7 +1,8 @@
 """The dispatcher: batches clips, calls the stages, and accounts for every call.
 
-One thread serves the stages of each device. Batches are cut at media times, never by how quick a
-thread was, so a broken and resumed run makes the same calls as an unbroken one.
+One thread serves the stages of each device. Without loss, batches are cut at media times, never by
+how quick a thread was, so a broken and resumed run makes the same calls as an unbroken one. Of live
+feeds a batch runs when it is full or when its oldest clip has waited long enough.
 """
 
 from __future__ import annotations
@@ -15,10 +16,13 @@ from typing import Any, Final
 
 from videoengine.edges import EdgeConfig
 from videoengine.errors import one_line
-from videoengine.events import Draft, Event
+from videoengine.events import Draft, Event, Evidence
 from videoengine.frames import Clip
-from videoengine.lane import FAILURE_WINDOW_NS, MAX_FAILURES, Lane, StageLane, guard
+from videoengine.lane import Lane, guard
+from videoengine.live_batches import LiveBatches
+from videoengine.live_policy import LivePolicy
 from videoengine.payloads import RefusalPayload
+from videoengine.stage_lane import FAILURE_WINDOW_NS, MAX_FAILURES, StageLane
 from videoengine.stages import Result, StageSpec, Work
 
 ABANDON_FACTOR: Final = 10
@@ -32,6 +36,8 @@ class _Group:
     lane: Lane
     stage: StageLane
     clips: list[Clip]
+    missing: list[frozenset[str]]
+    """Per clip: arrays it does without, as their stages are behind."""
     events: list[list[Event]] = field(default_factory=list[list[Event]])
     results: Sequence[Result] = ()
 
@@ -56,8 +62,25 @@ class Dispatcher:
         lanes: Sequence[Lane],
         condition: threading.Condition,
         fail: Callable[[BaseException], None],
+        release: Callable[[Lane], None] = Lane.release,
+        live: LivePolicy | None = None,
+        observe: Callable[[int, int], None] | None = None,
     ) -> None:
-        """Serve `lanes` (a list that may grow), whose stages are `specs` in topological order."""
+        """Serve lanes whose stages are in topological order.
+
+        Args:
+            specs: Of the stages.
+            lanes: A list that may change under the condition.
+            condition: The engine's.
+            fail: Ends the run.
+            release: Hands a lane's events on.
+            live: How live feeds are served; None loses nothing.
+            observe: Called under the condition with (stage index, age in nanoseconds).
+        """
+        self._release = release
+        self._live = live
+        self._observe = observe
+        self._turns = 0
         self._specs = specs
         self._lanes = lanes
         self._condition = condition
@@ -66,11 +89,16 @@ class Dispatcher:
             name: index for index, spec in enumerate(specs) for name in spec.provides
         }
         self._needed = {need for spec in specs for need in spec.needs}
+        self._batches = (
+            None if live is None else LiveBatches(specs, self._providers, live, self._by_turn)
+        )
         self._workers: list[_Worker] = []
         self._stopping = False
 
     def edge_config(self, spec: StageSpec) -> EdgeConfig:
-        """Return a blocking edge on which a stage can wait for its providers' whole batches."""
+        """Return a live edge, or one that blocks and can hold its providers' whole batches."""
+        if self._live is not None:
+            return self._live.edge_config(spec)
         seconds = 0.0
         for need in spec.needs:
             provider = self._specs[self._providers[need]]
@@ -105,10 +133,15 @@ class Dispatcher:
         while True:
             with self._condition:
                 while not self._stopping and not worker.abandoned:
-                    worker.groups = self._next_batch(worker.device)
+                    wait_s = None
+                    if self._batches is None:
+                        worker.groups = self._next_batch(worker.device)
+                    else:
+                        chosen, wait_s = self._batches.choose(worker.device)
+                        worker.groups = [self._take(*one) for one in chosen]
                     if worker.groups:
                         break
-                    self._condition.wait()
+                    self._condition.wait(wait_s)
                 if self._stopping or worker.abandoned:
                     return
                 worker.started_ns = time.monotonic_ns()
@@ -120,13 +153,15 @@ class Dispatcher:
                 took_ns = time.monotonic_ns() - worker.started_ns
                 worker.groups = []
                 for group in groups:
+                    if group.lane.lost:
+                        continue
                     if failure is None:
                         self._finish(group, took_ns)
                     else:
                         self._fail(group, "error", failure)
                 self._condition.notify_all()
             for group in groups:
-                group.lane.release()
+                self._release(group.lane)
 
     def _next_batch(self, device: str) -> list[_Group]:
         for index, spec in enumerate(self._specs):
@@ -134,19 +169,32 @@ class Dispatcher:
                 continue
             groups: list[_Group] = []
             size = 0
-            for lane in self._lanes:
-                stage = lane.stages[index]
-                if stage.disabled and len(stage.edge):
-                    stage.edge.drop(len(stage.edge.take(len(stage.edge))), "disabled")
+            for lane, stage in self._by_turn(index):
                 count = self._ready(lane, stage)
                 if count and (not groups or size + count <= spec.max_batch):
-                    clips = stage.edge.take(count)
-                    stage.in_flight = clips[0]
-                    groups.append(_Group(lane, stage, clips))
+                    groups.append(self._take(lane, stage, count))
                     size += count
             if groups:
                 return groups
         return []
+
+    def _by_turn(self, index: int) -> list[tuple[Lane, StageLane]]:
+        """Return a stage's part of every lane, the one served longest ago first."""
+        pairs = [(lane, lane.stages[index]) for lane in self._lanes]
+        for _, stage in pairs:
+            if stage.disabled and len(stage.edge):
+                stage.edge.drop(len(stage.edge.take(len(stage.edge))), "disabled")
+        return sorted(pairs, key=lambda pair: pair[1].turn)
+
+    def _take(self, lane: Lane, stage: StageLane, count: int) -> _Group:
+        clips = stage.edge.take(count)
+        stage.in_flight = clips[0]
+        self._turns += 1
+        stage.turn = self._turns
+        missing: list[frozenset[str]] = [frozenset()] * count
+        if self._batches is not None:
+            missing = [self._batches.missing(lane, stage, clip) for clip in clips]
+        return _Group(lane, stage, clips, missing)
 
     def _ready(self, lane: Lane, stage: StageLane) -> int:
         """Return how many clips of a lane may run as one batch now.
@@ -195,9 +243,11 @@ class Dispatcher:
         # Kept here until the call is done: an abandoned call must not touch the lane any more.
         state = stage.state if stage.epoch == epoch else stage.stage.open(lane.stream_id)
         works: list[Work] = []
-        for clip in group.clips:
+        for clip, missing in zip(group.clips, group.missing, strict=True):
             inputs: dict[str, Any] = {}
             for need in stage.stage.spec.needs:
+                if need in missing:
+                    continue
                 array = lane.stages[self._providers[need]].newest(need, epoch, clip.last.seq)
                 if array is not None:
                     inputs[need] = array
@@ -208,11 +258,16 @@ class Dispatcher:
         stage, lane, now_ns = group.stage, group.lane, time.monotonic_ns()
         stage.in_flight = None
         stage.state, stage.epoch = group.results[-1].state, group.clips[-1].last.epoch
-        stage.edge.serve(len(group.clips))
+        late = sum(lane.is_late(clip.last.seq) for clip in group.clips)
+        stage.edge.serve(len(group.clips) - late)
+        stage.edge.drop(late, "late")
         for clip, result, events in zip(group.clips, group.results, group.events, strict=True):
             wanted = [array for array in result.outputs if array.name in self._needed]
             stage.keep(clip.last.epoch, clip.last.seq, wanted)
             stage.age.record(now_ns - clip.last.arrival_ns)
+            self._aged(stage, clip, now_ns)
+            if lane.is_late(clip.last.seq):
+                continue
             for ordinal, event in enumerate(events):
                 lane.push(clip.last.seq, stage.index, ordinal, event)
         stage.service.record(took_ns // len(group.clips), len(group.clips))
@@ -221,9 +276,23 @@ class Dispatcher:
             oldest = min(lane.done_through(consumer) for consumer in consumers)
             lane.stages[self._providers[need]].forget(oldest)
 
+    def _aged(self, stage: StageLane, clip: Clip, now_ns: int) -> None:
+        if self._observe is not None:
+            self._observe(stage.index, now_ns - clip.last.arrival_ns)
+
+    def observe_in_flight(self) -> None:
+        """Report the age of calls that run beyond the budget: a hung device finishes nothing."""
+        now_ns = time.monotonic_ns()
+        with self._condition:
+            for group in [group for worker in self._workers for group in worker.groups]:
+                age_ns = now_ns - group.clips[0].last.arrival_ns
+                if self._live is not None and age_ns > self._live.budget_ns:
+                    self._aged(group.stage, group.clips[0], now_ns)
+
     def _fail(self, group: _Group, cause: str, why: str) -> None:
         """Account for a batch that failed; under the condition."""
-        stage, lane, last = group.stage, group.lane, group.clips[-1].last
+        stage, lane, last_clip = group.stage, group.lane, group.clips[-1]
+        last = last_clip.last
         name = stage.stage.spec.name
         stage.in_flight = None
         stage.state, stage.epoch = None, -1
@@ -235,7 +304,13 @@ class Dispatcher:
         after = "is disabled for this stream" if stage.disabled else "restarts at the next clip"
         payload = RefusalPayload(f"Stage {name} failed and {after}", why, "See the stage's card.")
         lane.failures.append(f"{payload.what}: {why}")
+        self._aged(stage, last_clip, time.monotonic_ns())
         draft = Draft("error", payload)
+        hashes = (stage.model_hash, stage.config_hash)
+        if lane.is_late(last.seq):
+            evidence = Evidence(lane.stream_id, last.epoch, group.clips[0].start_ns, last.end_ns)
+            lane.state_now(Draft("error", payload, evidence=(evidence,)), name, stage.index, hashes)
+            return
         event = lane.event(
             name,
             draft,
@@ -243,7 +318,7 @@ class Dispatcher:
             group.clips[0].start_ns,
             last.end_ns,
             0,
-            (stage.model_hash, stage.config_hash),
+            hashes,
         )
         lane.push(last.seq, stage.index, 0, event)
 
@@ -261,9 +336,11 @@ class Dispatcher:
                 self._workers.remove(worker)
                 late += worker.groups
                 for group in worker.groups:
+                    if group.lane.lost:
+                        continue
                     why = f"it did not answer within {budget_ms:g} ms and was abandoned"
                     self._fail(group, "timeout", why)
                 self._hire(worker.device)
             self._condition.notify_all()
         for group in late:
-            group.lane.release()
+            self._release(group.lane)

@@ -124,6 +124,22 @@ class Edge(Generic[T]):
             self._condition.notify_all()
             return True
 
+    def shed(self, cause: str) -> None:
+        """Account for an item that is not even offered."""
+        with self._condition:
+            self.ledger.captured += 1
+            self.ledger.drop(cause)
+
+    @property
+    def oldest_ns(self) -> int | None:
+        """When the oldest waiting item came, on the monotonic clock; under the lock."""
+        return self._items[0][0] if self._items else None
+
+    def waiting_since(self) -> list[tuple[int, T]]:
+        """Return what `waiting` returns, each with the time it came; under the lock."""
+        self.waiting()
+        return list(self._items)
+
     def waiting(self) -> list[T]:
         """Return the waiting items, oldest first, after dropping stale ones; under the lock."""
         if self.config.policy == "staleness":

@@ -6,33 +6,26 @@ quicker: an event waits until every stage is past its frame.
 
 from __future__ import annotations
 
-import base64
 import heapq
-import io
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, TypeVar
 
-import numpy as np
-
-from videoengine.canonical import digest, rounded
-from videoengine.edges import Edge, EdgeConfig, Ledger
+from videoengine.canonical import rounded
+from videoengine.edges import Edge, EdgeConfig
 from videoengine.events import SCHEMA, Draft, Event, Evidence, event_key, plain
 from videoengine.frames import Clip, Frame
-from videoengine.latency import Histogram
-from videoengine.media_time import NS_PER_SECOND, Epoch
+from videoengine.media_time import Epoch
 from videoengine.sampling import Sampler
 from videoengine.sources import Source
-from videoengine.stages import NamedArray, Stage, StageSpec
+from videoengine.stage_lane import StageLane, covers, decode_stage, encode_stage
+from videoengine.stages import Stage
 
 T = TypeVar("T")
 ENGINE: Final = "engine"
 """`stage` of the events that the engine itself states."""
-MAX_FAILURES: Final = 3
-FAILURE_WINDOW_NS: Final = 60 * NS_PER_SECOND
-"""A stage that fails this often within this much media time is disabled for the stream."""
 
 
 def guard(body: Callable[[T], None], argument: T, fail: Callable[[BaseException], None]) -> None:
@@ -55,87 +48,6 @@ class Sink(Protocol):
         ...
 
 
-def config_of(spec: StageSpec, modality: str, procedure: str | None) -> dict[str, Any]:
-    """Return everything that decides what a stage states, as JSON values."""
-    config = {
-        "name": spec.name,
-        "card": spec.card.id,
-        "rate_hz": spec.rate_hz,
-        "window": spec.window,
-        "stride": spec.stride,
-        "samples_last": spec.samples_last,
-        "max_batch": spec.max_batch,
-        "modality": modality,
-        "procedure": procedure,
-        "options": dict(spec.config),
-    }
-    row: dict[str, Any] = rounded(config)
-    return row
-
-
-@dataclass(slots=True)
-class StageLane:
-    """What one stage holds for one stream."""
-
-    stage: Stage
-    index: int
-    config: dict[str, Any]
-    edge: Edge[Clip]
-    sampler: Sampler
-    state: Any = None
-    epoch: int = -1
-    """Epoch the state belongs to; -1 makes a fresh state at the next clip."""
-    disabled: bool = False
-    failures: deque[int] = field(default_factory=deque[int])
-    in_flight: Clip | None = None
-    """First clip of the running call."""
-    outputs: dict[str, deque[tuple[int, int, NamedArray]]] = field(
-        default_factory=dict[str, deque[tuple[int, int, NamedArray]]]
-    )
-    """Per provided name: (epoch, completing seq, array), oldest first."""
-    service: Histogram = field(default_factory=Histogram)
-    age: Histogram = field(default_factory=Histogram)
-    model_hash: str = ""
-    config_hash: str = ""
-
-    def __post_init__(self) -> None:
-        """Fill in the hashes that every event of the stage carries."""
-        self.model_hash = self.stage.spec.card.model_hash
-        self.config_hash = digest(self.config)
-
-    def next_seq(self) -> int | None:
-        """Return the completing frame of the oldest clip not yet done, or None."""
-        if self.in_flight is not None:
-            return self.in_flight.last.seq
-        waiting = self.edge.waiting()
-        return waiting[0].last.seq if waiting else None
-
-    def keep(self, epoch: int, seq: int, arrays: Sequence[NamedArray]) -> None:
-        """Hold the arrays of a result until every consumer is past them."""
-        for array in arrays:
-            self.outputs.setdefault(array.name, deque()).append((epoch, seq, array))
-
-    def newest(self, name: str, epoch: int, seq: int) -> NamedArray | None:
-        """Return the newest array of `name` that is not later than frame `seq`."""
-        found: NamedArray | None = None
-        for at_epoch, at_seq, array in self.outputs.get(name, ()):
-            if at_epoch == epoch and at_seq <= seq:
-                found = array
-        return found
-
-    def forget(self, seq: int) -> None:
-        """Drop the arrays that no clip completed at or after frame `seq` can ask for."""
-        for held in self.outputs.values():
-            while len(held) > 1 and held[1][1] <= seq:
-                held.popleft()
-
-
-def covers(stage: StageLane) -> bool:
-    """Tell whether the stage's card covers the run's procedure and modality."""
-    config = stage.config
-    return stage.stage.spec.card.covers(config["procedure"], config["modality"])
-
-
 class Lane:
     """One stream: its source, its stages' states, and the events on their way to its sink.
 
@@ -151,8 +63,21 @@ class Lane:
         edges: Sequence[EdgeConfig],
         condition: threading.Condition,
         run_id: str,
+        *,
+        late_ns: int | None = None,
     ) -> None:
-        """Make a lane before its first frame."""
+        """Make a lane before its first frame.
+
+        Args:
+            source: The stream.
+            sink: Where its events go.
+            stages: In topological order.
+            configs: Of each stage.
+            edges: Of each stage.
+            condition: The engine's.
+            run_id: Of every event.
+            late_ns: The watermark of a live feed: events wait no longer for a slow stage.
+        """
         self.source, self.sink, self.run_id = source, sink, run_id
         self.stream_id = source.clock.stream_id
         self.condition = condition
@@ -177,6 +102,22 @@ class Lane:
         self.frames = 0
         self.cell = 0
         """Cell of case time in which the newest checkpoint lies."""
+        self.on_frame: Callable[[Frame], None] | None = None
+        """Called by the feeding thread with every frame; must be quick."""
+        self.on_epoch: Callable[[Epoch], None] | None = None
+        """Called by the feeding thread when an epoch has been opened."""
+        self.ending = False
+        """The feeder ends in order after the frame at hand."""
+        self.ended = False
+        """All has been stated: nothing more may be."""
+        self.lost = False
+        """Nothing more is fed, counted or put: the sink failed, or the lane was cut off."""
+        self.released = -1
+        """Newest frame whose events are on their way; a result about it or an older one is late."""
+        self._late_ns = late_ns
+        self._recent: deque[tuple[int, int]] = deque()
+        """(monotonic time of the offer, seq) of frames that are not late yet."""
+        self._ordinals: tuple[int, dict[tuple[str, str], int]] = (-1, {})
         self._heap: list[tuple[int, int, int, int, Event]] = []
         self._pushed = 0
         self._release = threading.Lock()
@@ -213,6 +154,7 @@ class Lane:
         with self._release:
             with self.condition:
                 bound = min((self.done_through(s) for s in self.stages), default=self.offered)
+                bound = self.released = max(bound, self._watermark(), self.released)
                 ready: list[Event] = []
                 while self._heap and self._heap[0][0] <= bound:
                     ready.append(heapq.heappop(self._heap)[-1])
@@ -220,6 +162,51 @@ class Lane:
             if fresh:
                 self.events += len(fresh)
                 self.sink.put(fresh)
+
+    def note_offer(self, seq: int) -> None:
+        """Every sampler has seen frame `seq`; under the condition or with no clip made of it."""
+        self.offered = seq
+        if self._late_ns is not None:
+            self._recent.append((time.monotonic_ns(), seq))
+
+    def _watermark(self) -> int:
+        """Return the newest frame whose events wait no longer; -1 for none."""
+        newest = -1
+        if self._late_ns is not None:
+            oldest_ns = time.monotonic_ns() - self._late_ns
+            while self._recent and self._recent[0][0] < oldest_ns:
+                newest = self._recent.popleft()[1]
+        return newest
+
+    def is_late(self, seq: int) -> bool:
+        """Tell whether events about frame `seq` come too late for the log; under the condition."""
+        return self._late_ns is not None and seq <= self.released
+
+    def state_now(
+        self,
+        draft: Draft,
+        stage: str = ENGINE,
+        index: int | None = None,
+        hashes: tuple[str, str] = ("", ""),
+    ) -> None:
+        """Place an event at the newest frame, with an ordinal of its own; under the condition."""
+        frame = self.last_frame
+        assert frame is not None
+        if self._ordinals[0] != frame.seq:
+            self._ordinals = (frame.seq, {})
+        counts = self._ordinals[1]
+        ordinal = counts.get((stage, draft.kind), 0)
+        counts[stage, draft.kind] = ordinal + 1
+        event = self.event(stage, draft, frame.epoch, frame.pts_ns, frame.end_ns, ordinal, hashes)
+        self.push(frame.seq, len(self.stages) if index is None else index, ordinal, event)
+
+    def cut_off(self) -> None:
+        """Feed, count and put nothing more; what waits is dropped as `abandoned`."""
+        with self.condition:
+            self.lost = self.ending = True
+            for stage in self.stages:
+                stage.edge.close()
+            self.condition.notify_all()
 
     @property
     def idle(self) -> bool:
@@ -300,7 +287,7 @@ class Lane:
             "frames": self.frames,
             "events": self.events,
             "failures": self.failures,
-            "stages": {s.stage.spec.name: _encode_stage(s) for s in self.stages},
+            "stages": {s.stage.spec.name: encode_stage(s) for s in self.stages},
         }
 
     def decode(self, row: Mapping[str, Any], arrival_ns: int) -> None:
@@ -330,49 +317,9 @@ class Lane:
         for stage in self.stages:
             state = row["stages"][stage.stage.spec.name]
             stage.sampler.decode(state["sampler"], frame, pixels)
-            _decode_stage(stage, state)
+            decode_stage(stage, state)
 
 
 def _stamp(frame: Frame) -> list[Any]:
     stamp = [frame.epoch, frame.seq, frame.pts, frame.pts_ns, frame.duration_ns]
     return [*stamp, frame.pts_source]
-
-
-def _encode_stage(stage: StageLane) -> dict[str, Any]:
-    fresh = stage.epoch < 0
-    return {
-        "sampler": stage.sampler.encode(),
-        "epoch": stage.epoch,
-        "state": None
-        if fresh
-        else base64.b64encode(stage.stage.encode(stage.state)).decode("ascii"),
-        "disabled": stage.disabled,
-        "failures": list(stage.failures),
-        "ledger": stage.edge.ledger.to_json(),
-        "outputs": [
-            [epoch, seq, array.name, array.scale, _pack(array.array)]
-            for held in stage.outputs.values()
-            for epoch, seq, array in held
-        ],
-    }
-
-
-def _decode_stage(stage: StageLane, row: Mapping[str, Any]) -> None:
-    stage.epoch = row["epoch"]
-    if row["state"] is not None:
-        stage.state = stage.stage.decode(base64.b64decode(row["state"]))
-    stage.disabled = row["disabled"]
-    stage.failures = deque(row["failures"])
-    stage.edge.ledger = Ledger.from_json(row["ledger"])
-    for epoch, seq, name, scale, data in row["outputs"]:
-        stage.keep(epoch, seq, [NamedArray(name, _unpack(data), scale)])
-
-
-def _pack(array: Any) -> str:
-    buffer = io.BytesIO()
-    np.save(buffer, array, allow_pickle=False)
-    return base64.b64encode(buffer.getvalue()).decode("ascii")
-
-
-def _unpack(data: str) -> Any:
-    return np.load(io.BytesIO(base64.b64decode(data)), allow_pickle=False)

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+Labels = tuple[tuple[str, str], ...]
+"""(label, value) pairs of one Prometheus line."""
 SUB_BUCKETS: Final = 8
 """Buckets an octave: a percentile is at most 1/8 above the true value."""
 EXPORTED_BOUNDS_S: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0)
@@ -63,8 +65,12 @@ def escape(value: str) -> str:
     return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
-def histogram_text(name: str, histograms: Mapping[tuple[str, str], Histogram]) -> Iterable[str]:
+def histogram_text(
+    name: str, histograms: Mapping[tuple[str, str], Histogram], meaning: str = ""
+) -> Iterable[str]:
     """Yield the Prometheus lines of one histogram per (stream, stage), in seconds."""
+    if meaning:
+        yield f"# HELP {name} {meaning}"
     yield f"# TYPE {name} histogram"
     for (stream, stage), histogram in histograms.items():
         labels = f'stream="{escape(stream)}",stage="{escape(stage)}"'
@@ -76,9 +82,14 @@ def histogram_text(name: str, histograms: Mapping[tuple[str, str], Histogram]) -
         yield f"{name}_count{{{labels}}} {histogram.count}"
 
 
-def counter_text(name: str, values: Mapping[tuple[tuple[str, str], ...], int]) -> Iterable[str]:
-    """Yield the Prometheus lines of a counter; keys are (label, value) pairs."""
-    yield f"# TYPE {name} counter"
+def counter_text(
+    name: str, values: Mapping[Labels, float], meaning: str = "", kind: str = "counter"
+) -> Iterable[str]:
+    """Yield the Prometheus lines of a counter or gauge."""
+    if meaning:
+        yield f"# HELP {name} {meaning}"
+    yield f"# TYPE {name} {kind}"
     for labels, value in values.items():
         inside = ",".join(f'{key}="{escape(text)}"' for key, text in labels)
-        yield f"{name}{{{inside}}} {value}"
+        shown = value if isinstance(value, int) else f"{value:.9g}"
+        yield f"{name}{{{inside}}} {shown}"

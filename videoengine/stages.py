@@ -40,10 +40,17 @@ class StageSpec:
     """(width, height) the stage asks of `rgb`, or None when it reads planes."""
     input_layout: str = "planes"
     device: str = "cpu"
+    """Where it runs. What follows a slash names a thread: `cpu/privacy` is served by a thread of
+    its own, which no other stage can delay."""
     max_batch: int = 1
     max_wait_ms: float = 10.0
+    """Of a live feed: how long a clip waits for others to share its batch; at most 10 ms."""
     latency_budget_ms: float = 1000.0
     """A call that outlives ten times this is abandoned."""
+    shed_order: int | None = None
+    """Under overload a lower one is thinned first; None is never shed (privacy). By convention
+    language models 10, splats 20, depth 30, segmentation 40, instruments 50, phase 60, quality 70.
+    """
     needs: tuple[str, ...] = ()
     provides: tuple[str, ...] = ()
     config: Mapping[str, Any] = field(default_factory=dict[str, Any])

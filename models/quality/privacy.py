@@ -88,6 +88,7 @@ class PrivacyStage:
             card=CARD,
             rate_hz=rate_hz,
             samples_last=True,
+            device="cpu/privacy",
             config={"modality": context.modality, "threshold": threshold},
         )
 

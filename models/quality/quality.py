@@ -58,7 +58,7 @@ class QualityStage:
             context: Not used: a picture is judged as a picture.
             rate_hz: Samples a second.
         """
-        self._spec = StageSpec(name="quality", card=CARD, rate_hz=rate_hz)
+        self._spec = StageSpec(name="quality", card=CARD, rate_hz=rate_hz, shed_order=70)
 
     @property
     def spec(self) -> StageSpec:

@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any, Self
 
@@ -16,7 +17,7 @@ from videoengine.events import Draft, Event
 from videoengine.frames import Frame, Pixels
 from videoengine.media_time import EpochClock
 from videoengine.payloads import MeasurementPayload
-from videoengine.sources import PacketLedger, SourceInfo
+from videoengine.sources import LiveStatus, PacketLedger, SourceInfo
 from videoengine.stages import NamedArray, Result, StageSpec, Work
 
 TIME_BASE = Fraction(1, 1000)
@@ -175,3 +176,51 @@ class ListSink:
 
     def canonical(self) -> list[str]:
         return [event.canonical() for event in self.events]
+
+
+class FakeFeed(FakeSource):
+    """A live feed in memory: frames come at their stamps, `speed` times as fast, or until `stop`.
+
+    It may stand still for a while before one frame, raise at another, and announce drafts.
+    """
+
+    def __init__(
+        self,
+        stamps: Sequence[int],
+        *,
+        speed: float = 1.0,
+        stall: tuple[int, float] | None = None,
+        raises: tuple[int, Exception] | None = None,
+        announce: Mapping[int, Sequence[Draft]] | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(stamps, **options)
+        self.is_live = True
+        self._speed, self._stall, self._raises = speed, stall, raises
+        self._announce = dict(announce or {})
+        self._stopped = threading.Event()
+
+    def __iter__(self) -> Iterator[Frame]:
+        began = time.monotonic() - self._stamps[0] / 1000 / self._speed
+        while self._next < len(self._stamps):
+            index = self._next
+            if self._stall is not None and index == self._stall[0]:
+                self._stopped.wait(self._stall[1])
+                began += self._stall[1]
+            wait = began + self._stamps[index] / 1000 / self._speed - time.monotonic()
+            if self._stopped.wait(max(0.0, wait)):
+                return
+            if self._raises is not None and index == self._raises[0]:
+                raise self._raises[1]
+            frame = self._first if index == 0 else self._stamp(index)
+            self._next += 1
+            yield replace(frame, arrival_ns=time.monotonic_ns())
+
+    def status(self) -> LiveStatus:
+        return LiveStatus("closed" if self._stopped.is_set() else "live", recorded_bytes=5)
+
+    def announcements(self) -> Sequence[Draft]:
+        return self._announce.pop(self._next - 1, ())
+
+    def stop(self) -> None:
+        self._stopped.set()

@@ -8,20 +8,20 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.events import NS, privacy, quality
+from support.events import NS, event, gap, privacy, quality
 from support.fakes import gray
 
 from videoengine.events import Event
-from videoengine.frames import Frame
-from videoengine.gate import Gate
+from videoengine.frames import Frame, Pixels
+from videoengine.gate import Gate, LiveGate
 
 PERIOD = NS // 5
 
 
 def gate(*events: Event) -> Gate:
     made = Gate(PERIOD)
-    for event in events:
-        made.add(event)
+    for one in events:
+        made.add(one)
     return made.close()
 
 
@@ -129,3 +129,96 @@ def test_outside_the_view_circle_is_black() -> None:
     assert rgb[4, 8].min() > 150
     assert rgb[0, 0].max() == 0
     assert np.count_nonzero(rgb[:, :, 0]) == pytest.approx(np.pi * (0.2 * 16) ** 2, abs=6)
+
+
+def live(*events: Event) -> LiveGate:
+    made = LiveGate(PERIOD)
+    for one in events:
+        made.add(one)
+    return made
+
+
+def at(seconds: float, *, epoch: int = 0, value: int = 200) -> Frame:
+    ns = round(seconds * NS)
+    return Frame("s0", "mono", epoch, 0, 0, ns, NS // 25, 0, "stream", gray(value))
+
+
+def test_the_live_gate_opens_when_a_second_of_evidence_is_complete_and_not_before() -> None:
+    assert not live().allows(at(0.0))
+    assert not live(*samples("aaaaa")).allows(at(0.9))
+    opened = live(*samples("aaaaaa"))
+    assert opened.allows(at(1.0))
+    assert opened.allows(at(1.36))
+    assert not opened.allows(at(0.96)), "what came before the evidence was complete stays black"
+
+
+def test_the_live_gate_blanks_at_once_and_waits_for_fresh_evidence() -> None:
+    made = live(*samples("a" * 10 + "b"))
+    assert not any(made.allows(at(n / 25)) for n in range(100))
+    for sample in samples("aaaaa", start_s=2.2):
+        made.add(sample)
+    assert not made.allows(at(3.0))
+    made.add(privacy(3.2))
+    assert made.allows(at(3.2))
+
+
+def test_the_live_gate_is_black_when_the_newest_sample_is_two_periods_old() -> None:
+    made = live(*samples("a" * 10))
+    assert made.allows(at(1.8 + 0.4))
+    assert not made.allows(at(1.8 + 0.44))
+
+
+@pytest.mark.parametrize(
+    "closing",
+    [
+        event("error", 2.0, {"what": "failed"}, stage="privacy"),
+        gap(1, 2.0, 5.0, 3.0),
+        privacy(2.1),  # fine: the sample below breaks the order
+        privacy(2.6),
+        privacy(1.8),
+        event("privacy", 2.0, {}),
+        event("privacy", 2.0, {"decision": "unknown"}),
+        privacy(0.0, epoch=1),
+    ],
+    ids=["error", "gap", "early", "late", "repeated", "empty", "unknown", "epoch"],
+)
+def test_the_live_gate_closes_on_whatever_breaks_the_evidence(closing: Event) -> None:
+    made = live(*samples("a" * 10), closing)
+    if closing.start_ns == round(2.1 * NS):
+        made.add(privacy(2.0))
+    assert not any(made.allows(at(n / 25, epoch=e)) for n in range(100) for e in (0, 1))
+
+
+def test_the_live_gate_shows_no_frame_of_another_epoch() -> None:
+    made = live(*samples("a" * 10))
+    assert not made.allows(at(1.9, epoch=1))
+    assert not made.allows(at(1.9, epoch=-1))
+
+
+def test_another_stages_error_does_not_close_the_live_gate() -> None:
+    assert live(
+        *samples("a" * 10), event("error", 1.9, {"what": "failed"}, stage="quality")
+    ).allows(at(1.9))
+
+
+def test_the_live_gate_blackens_outside_the_newest_view_circle() -> None:
+    circle = {"cx": 0.5, "cy": 0.25, "radius": 0.2}
+    made = live(quality(0.0), *samples("a" * 10), quality(1.8, circle=circle))
+    picture = made.show(at(1.9))
+    assert not picture.blanked
+    assert picture.rgb[4, 8].max() > 100
+    assert picture.rgb[0, 0].max() == 0
+    hidden = made.show(at(9.0), 4)
+    assert hidden.blanked
+    assert hidden.rgb.max() == 0
+
+
+def test_a_sample_that_blanks_while_the_picture_is_drawn_counts() -> None:
+    made = live(*samples("a" * 10))
+
+    def planes() -> tuple[np.ndarray, ...]:
+        made.add(privacy(2.0, False))
+        return (np.full((8, 16), 200, np.uint8),)
+
+    frame = dataclasses.replace(at(1.9), pixels=Pixels(planes, layout="gray", size=(16, 8)))
+    assert made.show(frame).blanked
