@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import sys
@@ -19,6 +20,7 @@ from videoengine.apps.console import (
     StoppedError,
     abandon_stdout,
     complain,
+    hide_credentials,
     interruptible,
     progress,
     show,
@@ -47,6 +49,9 @@ app = typer.Typer(
 )
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else.")]
 CaseDir = Annotated[Path, typer.Argument(metavar="CASE", help="A case directory.")]
+BudgetMs = Annotated[
+    float, typer.Option(metavar="500", help="Age in ms at which `--policy live` drops a sample.")
+]
 Moved = Annotated[
     str | None, typer.Option("--source", metavar="PATH", help="Where the source is, if it moved.")
 ]
@@ -55,6 +60,7 @@ Moved = Annotated[
 def main() -> NoReturn:
     """Run the command line and exit."""
     signal.signal(signal.SIGTERM, _terminate)
+    hide_credentials()
     sys.exit(run(sys.argv[1:]))
 
 
@@ -134,37 +140,109 @@ def analyze(
         str | None, typer.Option(metavar="FILE", help="Stamps of an image folder.")
     ] = None,
     name: Annotated[str | None, typer.Option(metavar="ID", help="Name of the stream.")] = None,
+    as_live: Annotated[
+        bool, typer.Option("--as-live", help="Replay at its own pace, as if it were live.")
+    ] = False,
+    policy: Annotated[
+        str, typer.Option(metavar="lossless|live", help="With --as-live: whether samples may go.")
+    ] = "lossless",
+    budget_ms: BudgetMs = 500.0,
     json: Json = False,
 ) -> int:
     """Analyze a recorded procedure into a new case."""
     from videoengine.apps import analyze as runner
+    from videoengine.apps.session import resolved_config
     from videoengine.media_time import parse_duration
 
-    chosen = None if stages is None else [part.strip() for part in stages.split(",")]
-    until_ns = None if until is None else parse_duration(until)
     choices: dict[str, Any] = {
-        "stages": chosen,
+        "stages": _listed(stages),
         "procedure": procedure,
         "modality": modality,
-        "until_ns": until_ns,
+        "until_ns": None if until is None else parse_duration(until),
     }
     if not json:
-        _show_config(runner.resolved_config(preset, **choices))
-    where: dict[str, Any] = {"fps": fps, "stamps": stamps, "name": name}
+        paced = runner.paced_config(as_live, policy, budget_ms)
+        _show_config({**resolved_config(preset, **choices), **paced})
+    where: dict[str, Any] = {"fps": fps, "stamps": stamps, "name": name, "as_live": as_live}
+    where |= {"policy": policy, "budget_ms": budget_ms}
     with interruptible(f"If {out} was begun, finish it: videoengine resume {out}"):
         with progress("frames") as tell:
             outcome = runner.analyze(source, out, preset=preset, progress=tell, **choices, **where)
         return _finish(outcome, json)
 
 
+def _listed(names: str | None) -> list[str] | None:
+    return None if names is None else [part.strip() for part in names.split(",")]
+
+
 @app.command()
-def resume(case: CaseDir, source: Moved = None, json: Json = False) -> int:
+def live(
+    urls: Annotated[
+        list[str], typer.Argument(metavar="URL…", help="rtsp://, rtmp://, http://…, or a camera.")
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="CASES", help="Folder of the cases.")],
+    name: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="Name of a stream; once per URL.")
+    ] = None,
+    preset: Annotated[str, typer.Option(help="Name of a preset, or a .toml file.")] = "basic",
+    stages: Annotated[str | None, typer.Option(metavar="A,B", help="Only these stages.")] = None,
+    procedure: Annotated[str | None, typer.Option(metavar="NAME")] = None,
+    modality: Annotated[str | None, typer.Option(help="Kind of endoscopy.")] = None,
+    record: Annotated[
+        str, typer.Option(metavar="raw|none", help="Whether packets are kept in quarantine/.")
+    ] = "raw",
+    policy: Annotated[
+        str, typer.Option(metavar="live|lossless", help="Whether late samples are dropped.")
+    ] = "live",
+    budget_ms: BudgetMs = 500.0,
+    until: Annotated[str | None, typer.Option(metavar="60s", help="Stop at this time.")] = None,
+    metrics: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Serve /metrics and /healthz.")
+    ] = None,
+    preview: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Show pictures, on this machine only.")
+    ] = None,
+    json: Json = False,
+) -> int:
+    """Analyze live feeds into a case each, until Ctrl-C."""
+    from videoengine.apps import live as runner
+    from videoengine.apps.live_view import dashboard
+    from videoengine.media_time import parse_duration
+
+    choices: dict[str, Any] = {
+        "stages": _listed(stages),
+        "procedure": procedure,
+        "modality": modality,
+        "until_ns": None if until is None else parse_duration(until),
+        "policy": policy,
+        "budget_ms": budget_ms,
+        "record": record,
+    }
+    if not json:
+        _show_config(runner.live_settings(preset, **choices))
+    served: dict[str, Any] = {"metrics": metrics, "preview": preview}
+    with dashboard() as tell:
+        outcomes = runner.live(urls, out, names=name, preset=preset, tell=tell, **choices, **served)
+    if json:
+        show_json([dataclasses.asdict(outcome) for outcome in outcomes])
+    return max((_finish(outcome, json, shown=json) for outcome in outcomes), default=0)
+
+
+@app.command()
+def resume(
+    case: CaseDir,
+    source: Moved = None,
+    url: Annotated[
+        str | None, typer.Option(metavar="URL", help="Feed that a live case goes on with.")
+    ] = None,
+    json: Json = False,
+) -> int:
     """Finish an interrupted analysis; of a finished one, write what is missing."""
     from videoengine.apps import analyze as runner
 
     with interruptible(f"Go on: videoengine resume {case}"):
         with progress("frames") as tell:
-            outcome = runner.resume(case, source=source, progress=tell)
+            outcome = runner.resume(case, source=source, url=url, progress=tell)
         return _finish(outcome, json)
 
 
@@ -178,11 +256,13 @@ def _show_config(config: dict[str, Any]) -> None:
             show(f"{key:10} {'-' if value is None else value}")
 
 
-def _finish(outcome: Any, json: bool) -> int:
-    """Print what a run amounts to and return the exit code."""
+def _finish(outcome: Any, json: bool, *, shown: bool = False) -> int:
+    """Print what a run amounts to, unless it is shown already, and return the exit code."""
     from videoengine.media_time import clock
 
-    if json:
+    if shown:
+        pass
+    elif json:
         show_json(outcome)
     else:
         pace = f" ({outcome.frames / outcome.seconds:.0f} frames/s)" if outcome.seconds else ""
@@ -191,7 +271,8 @@ def _finish(outcome: Any, json: bool) -> int:
             f"{outcome.frames} frames, {outcome.events} events in {outcome.seconds:.1f} s{pace}"
         )
         show(f"case       {outcome.case}")
-        show(f"report     {outcome.case / 'report.html'}")
+        if outcome.frames:
+            show(f"report     {outcome.case / 'report.html'}")
     for failure in outcome.failures:
         complain(f"finished, but: {failure}")
     return EXIT_PARTIAL if outcome.failures else 0

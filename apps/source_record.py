@@ -14,6 +14,8 @@ from videoengine.sources import Source
 from videoengine.streams import open_source
 
 _SCHEME: Final = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://")
+LIVE: Final = "live"
+"""Kind of a source that cannot be opened again."""
 MOVED: Final = "If it moved, name its new place: --source PATH."
 
 
@@ -99,6 +101,12 @@ def locate_source(case: Case, source: str | Path | None = None) -> tuple[str, di
     if record is None:
         raise SourceError(
             "The case keeps no recorded source", allowed="a case of a recorded file or folder"
+        )
+    if record.kind == LIVE:
+        raise SourceError(
+            "Pictures of a live case come from its recording and are not exported yet",
+            allowed="a case of a recorded file or folder",
+            remedy="Its events can be exported: --to jsonl, csv or webvtt.",
         )
     options = record.options
     stamps = options.get("stamps")

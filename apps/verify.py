@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from videoengine.apps.source_record import LIVE
 from videoengine.case import Case
 from videoengine.errors import CaseError
 from videoengine.events import Event
@@ -175,10 +176,19 @@ def _notes(case: Case, check: _Check, count: int) -> Iterator[str]:
                 remedy="Delete it: resume then starts from the first frame.",
             )
     if newest != "closed":
-        yield f"The analysis has not finished: videoengine resume {case.path}"
+        yield _unfinished(case, newest)
     folder = case.path / "quarantine"
     if folder.is_dir() and folder.stat().st_mode & 0o077:
         yield f"Others on this machine can read quarantine/: chmod 700 {folder}"
+
+
+def _unfinished(case: Case, state: str | None) -> str:
+    source = case.manifest.source
+    if source is None or source.kind != LIVE:
+        return f"The analysis has not finished: videoengine resume {case.path}"
+    if state is None:
+        return "The feed has not given a frame, so no run was opened"
+    return f"The live run is under way, or was cut off: videoengine resume {case.path} --url URL"
 
 
 def _digest(run_id: str, key: str) -> bytes:

@@ -94,6 +94,9 @@ class Lane:
         self.last_frame: Frame | None = None
         self.known: frozenset[str] = frozenset()
         """Keys that the log held already when the run was resumed."""
+        self.logged_through = (-1, 0)
+        """(epoch, end) of the newest event in the log when a live run was resumed: what lies before
+        it and is not in the log was left out then, and stays left out."""
         self.epochs: list[Epoch] = []
         self.opening: Callable[[], Event] | None = None
         """Makes the `run` line that goes before everything else, once the first stamp is known."""
@@ -158,10 +161,14 @@ class Lane:
                 ready: list[Event] = []
                 while self._heap and self._heap[0][0] <= bound:
                     ready.append(heapq.heappop(self._heap)[-1])
-            fresh = [event for event in ready if event.key not in self.known]
+            fresh = [event for event in ready if self._is_new(event)]
             if fresh:
                 self.events += len(fresh)
                 self.sink.put(fresh)
+
+    def _is_new(self, event: Event) -> bool:
+        place = (event.epoch, event.end_ns)
+        return place >= self.logged_through and event.key not in self.known
 
     def note_offer(self, seq: int) -> None:
         """Every sampler has seen frame `seq`; under the condition or with no clip made of it."""

@@ -90,7 +90,18 @@ def _rows(story: Story, end_ns: int) -> Iterator[_Row]:
     troubles = [row for row in story.findings if row.kind in ("error", "refusal", "drop")]
     if troubles:
         svg = "".join(_flag(row, end_ns) for row in troubles)
-        yield _Row("Errors and refusals", BAR, svg, _spans(troubles))
+        yield _Row(_trouble_label(troubles), BAR, svg, _spans(troubles))
+    slower = [row for row in story.findings if row.kind == "load_shed"]
+    if slower:
+        svg = "".join(_rect(r.start_ns, r.end_ns, end_ns, 6, 8, "flag") for r in slower)
+        yield _Row("Analyzed less often", BAR, svg, _spans(slower))
+
+
+def _trouble_label(rows: list[Finding]) -> str:
+    kinds = {row.kind for row in rows}
+    if kinds == {"drop"}:
+        return "Samples dropped"
+    return "Errors and drops" if "drop" in kinds else "Errors and refusals"
 
 
 def _gate_row(story: Story, end_ns: int) -> _Row:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from videoengine.apps.pictures import Moment
+from videoengine.apps.report.shedding import rows_of
 from videoengine.apps.wording import PRIVACY, mark_detail, mark_title, plain, segment_title
 from videoengine.case import Case
 from videoengine.events import Event
@@ -20,6 +21,8 @@ STRIP: Final = 12
 """Pictures in the regular strip across the case."""
 QUIET: Final = ("audit", "question", "answer", "note", "reported", "correction", "signature")
 """Kinds that are no finding about the video."""
+FOLDED: Final = ("gap", "reconnect", "drop", "load_shed")
+"""Kinds of which many marks make one row."""
 
 
 @dataclass(slots=True)
@@ -146,10 +149,21 @@ def _labelled(timeline: Timeline) -> Iterator[Finding]:
 
 
 def _marks(timeline: Timeline, before: dict[int, Moment]) -> Iterator[Finding]:
+    for row in rows_of(timeline):
+        yield Finding(
+            row.kind,
+            row.kind,
+            row.title,
+            row.start_ns,
+            row.end_ns,
+            detail=row.detail,
+            stretches=row.stretches,
+            stage=row.stage,
+            moment=before.get(row.epoch) if row.kind in ("gap", "reconnect") else None,
+        )
     for mark in timeline.marks:
-        if mark.kind in QUIET:
+        if mark.kind in QUIET or mark.kind in FOLDED:
             continue
-        moment = before.get(mark.epoch) if mark.kind in ("gap", "reconnect") else None
         yield Finding(
             mark.kind,
             mark.kind,
@@ -158,7 +172,6 @@ def _marks(timeline: Timeline, before: dict[int, Moment]) -> Iterator[Finding]:
             mark.end_ns,
             detail=mark_detail(mark),
             stage=mark.stage,
-            moment=moment,
         )
 
 

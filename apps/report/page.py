@@ -27,7 +27,10 @@ from videoengine.apps.report.sections import (
     models,
     troubles,
 )
+from videoengine.apps.report.shedding import unanalyzed
 from videoengine.apps.report.thumbnails import Thumbnails
+from videoengine.apps.source_record import LIVE
+from videoengine.apps.wording import drop_reason
 from videoengine.case import Case, Manifest
 
 NAME: Final = "report.html"
@@ -80,7 +83,9 @@ def _page(title: str, body: str) -> str:
 def _title(manifest: Manifest) -> str:
     """Return the name of what was analyzed: never its path or URL."""
     source = manifest.source
-    return manifest.stream_id if source is None else PurePath(source.path).name or "source"
+    if source is None or source.kind == LIVE:
+        return manifest.stream_id
+    return PurePath(source.path).name or "source"
 
 
 def _frames(story: Story) -> int:
@@ -112,6 +117,7 @@ def _overview(manifest: Manifest, story: Story, pictures: Thumbnails) -> str:
     frames = counted(_frames(story), "frame")
     said = [f"{length(end_ns)}{modality}, {frames}."]
     said += [_about_hidden(story), _about_gaps(story), *_about_quality(story)]
+    said += [_about_losses(story)]
     errors = [row for row in story.findings if row.kind in ("error", "refusal")]
     if errors:
         said.append(
@@ -154,6 +160,24 @@ def _about_gaps(story: Story) -> str:
     return f"There is no video for {length(total)} {_when(rows)}."
 
 
+def _about_losses(story: Story) -> str:
+    """Return how many samples the stages never saw, and why; empty when they saw all."""
+    counts = unanalyzed(story.timeline)
+    if not counts:
+        return ""
+    causes: dict[str, int] = {}
+    for cause, count in counts.items():
+        reason = drop_reason(cause)
+        causes[reason] = causes.get(reason, 0) + count
+    total = sum(causes.values())
+    were = "sample was" if total == 1 else "samples were"
+    if len(causes) == 1:
+        return f"{total:,} {were} not analyzed: {text(next(iter(causes)))}."
+    ranked = sorted(causes.items(), key=lambda item: -item[1])
+    parts = [f"{count:,} {text(reason)}" for reason, count in ranked]
+    return f"{total:,} {were} not analyzed: {listing(parts)}."
+
+
 def _about_quality(story: Story) -> list[str]:
     totals: dict[str, list[Finding]] = {}
     for row in story.findings:
@@ -181,9 +205,13 @@ def _when(rows: list[Finding]) -> str:
 
 
 def _timeline(story: Story, pictures: Thumbnails) -> str:
-    strip = "".join(
-        pictures.figure(at, exact(case_ns), f"Frame at {exact(case_ns)}")
-        for case_ns, at in story.strip
+    strip = (
+        ""
+        if pictures.none
+        else "".join(
+            pictures.figure(at, exact(case_ns), f"Frame at {exact(case_ns)}")
+            for case_ns, at in story.strip
+        )
     )
     body = draw(story) + (f'<div class="strip">{strip}</div>' if strip else "")
     return section("timeline", "Timeline", body)
@@ -211,15 +239,18 @@ def _findings(story: Story, listed: list[Finding], pictures: Thumbnails) -> str:
         for row in listed
     ]
     lead = "In order of time, with the frame each rests on."
+    if pictures.none:
+        lead = "In order of time."
     if len(listed) < len(story.findings):
         lead = (
             f"The {len(listed)} most important of {len(story.findings)}; "
             "<code>videoengine export CASE --to csv</code> has all."
         )
-    head = ("Time", "Lasts", "What", "Evidence")
-    return section(
-        "findings", "Findings", table(head, rows, label="Findings", style="findings"), lead
-    )
+    head = ["Time", "Lasts", "What", "Evidence"]
+    if pictures.none:
+        head, rows = head[:-1], [row[:-1] for row in rows]
+    style = "" if pictures.none else "findings"
+    return section("findings", "Findings", table(head, rows, label="Findings", style=style), lead)
 
 
 def _says(row: Finding) -> str:

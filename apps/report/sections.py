@@ -14,7 +14,12 @@ from videoengine.presets import make_stages, parse_preset
 from videoengine.stages import StageContext
 from videoengine.timeline import Timeline
 
-SETTINGS: Final = {"until_ns": "Analyzed until", "version": "videoengine"}
+SETTINGS: Final = {
+    "until_ns": "Analyzed until",
+    "version": "videoengine",
+    "budget_ms": "Oldest sample in milliseconds",
+    "as_live": "Replayed at its own pace",
+}
 YES: Final = '<span class="good">✓ balances</span>'
 NO: Final = '<span class="bad">✗ does not balance</span>'
 
@@ -44,7 +49,7 @@ def accounts(timeline: Timeline) -> str:
         edges,
         label="Ledger of every stage",
     )
-    lead = "What was read from the file, and what became of each sample handed to a stage."
+    lead = "What was read from the source, and what became of each sample handed to a stage."
     return section("accounts", "Accounts", body, lead)
 
 

@@ -9,6 +9,7 @@ from typing import Final
 from videoengine.apps.jpeg import JpegEncoder
 from videoengine.apps.pictures import Moment, frames_at
 from videoengine.apps.report.html import text
+from videoengine.apps.source_record import LIVE
 from videoengine.case import Case
 from videoengine.errors import SourceError, UsageError
 from videoengine.gate import Gate
@@ -24,6 +25,12 @@ class Thumbnails:
     def __init__(self, case: Case, gate: Gate, wanted: Iterable[Moment]) -> None:
         """Read the pictures in one go; without the source there are none, and `failure` says so."""
         self.failure = ""
+        source = case.manifest.source
+        self.none = source is not None and source.kind == LIVE
+        """There never can be one: nothing is said of it at every place."""
+        if self.none:
+            self.failure = "this is a live case, and its recording is not read yet"
+            wanted = ()
         self._gate = gate
         self._pictures: dict[Moment, str] = {}
         encoder = JpegEncoder(QUANTIZER)

@@ -1,0 +1,253 @@
+"""What every run over a case shares: its configuration, manifest, `run` lines and end."""
+
+from __future__ import annotations
+
+import platform
+import re
+import subprocess
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import videoengine
+from videoengine import durable
+from videoengine.apps.report import write_report
+from videoengine.case import Case, Manifest, SourceRecord
+from videoengine.engine import Engine
+from videoengine.errors import SourceError, UsageError, nearest
+from videoengine.events import SCHEMA, Draft, Event
+from videoengine.lane import ENGINE, Lane, Sink
+from videoengine.live_policy import LivePolicy
+from videoengine.payloads import RunPayload
+from videoengine.presets import DEFAULT, check_modality, load_preset, make_stages, parse_preset
+from videoengine.sources import Source
+from videoengine.stages import Stage, StageContext
+from videoengine.writer import LogWriter
+
+METRICS: Final = "metrics.prom"
+REPORT: Final = "report.html"
+STREAM_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+POLICIES: Final = ("live", "lossless")
+BUDGET_MS: Final = 500.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a finished run amounts to."""
+
+    case: Path
+    run_id: str
+    frames: int
+    events: int
+    media_ns: int
+    """Case time of the end of the last frame, in nanoseconds."""
+    seconds: float
+    """From the first packet to the last event on the disk, on the monotonic clock."""
+    failures: tuple[str, ...]
+    """What failed on the way; the run finished all the same."""
+
+
+def resolved_config(
+    preset: str = DEFAULT,
+    *,
+    stages: Sequence[str] | None = None,
+    procedure: str | None = None,
+    modality: str | None = None,
+    until_ns: int | None = None,
+) -> dict[str, Any]:
+    """Return the configuration of a run with every choice made, as JSON values."""
+    chosen = load_preset(preset)
+    if stages:
+        chosen = chosen.only(stages)
+    return {
+        "preset": chosen.name,
+        "stages": [{"name": choice.name, **choice.options} for choice in chosen.stages],
+        "modality": check_modality(modality or chosen.modality or "unknown"),
+        "procedure": procedure,
+        "until_ns": until_ns,
+        "version": videoengine.__version__,
+        "commit": _commit(),
+        "device": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
+    }
+
+
+def _commit() -> str | None:
+    """Return the git commit of a checkout, or None for an installed wheel."""
+    root = Path(__file__).resolve().parent.parent
+    if not (root / ".git").exists():
+        return None
+    command = ["git", "-C", str(root), "rev-parse", "HEAD"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() or None
+
+
+def check_stream_id(name: str) -> str:
+    """Return a stream id that is safe as a name in ledgers, folders and metrics."""
+    if not STREAM_ID.fullmatch(name):
+        raise UsageError(
+            "This cannot name a stream",
+            got=repr(name),
+            allowed="1 to 64 letters, digits, '.', '_' and '-', the first a letter or digit",
+        )
+    return name
+
+
+def check_policy(policy: str, budget_ms: float) -> dict[str, Any]:
+    """Return, for a run's configuration, how it deals with stages that cannot keep up."""
+    if policy not in POLICIES:
+        raise UsageError(
+            "This is no policy", got=policy, allowed=", ".join(POLICIES),
+            remedy=nearest(policy, POLICIES),
+        )  # fmt: skip
+    if not budget_ms > 0:
+        raise UsageError("The budget", got=f"{budget_ms} ms", allowed="above 0 ms")
+    return {"policy": policy, "budget_ms": budget_ms if policy == "live" else None}
+
+
+def make_run_stages(config: dict[str, Any]) -> list[Stage]:
+    """Make the stages that a resolved configuration names."""
+    preset = parse_preset(config["preset"], {"stages": config["stages"]})
+    return make_stages(preset, StageContext(config["modality"], config["procedure"]))
+
+
+def make_engine(config: dict[str, Any], *, is_live: bool = False) -> Engine:
+    """Make the engine that a resolved configuration describes.
+
+    Args:
+        config: What `resolved_config` returned.
+        is_live: The sources cannot be asked for a frame again, so there are no checkpoints.
+    """
+    sheds = config.get("policy") == "live"
+    return Engine(
+        make_run_stages(config),
+        modality=config["modality"],
+        procedure=config["procedure"],
+        checkpoints=not (is_live or sheds),
+        live=LivePolicy(budget_ms=config["budget_ms"]) if sheds else None,
+    )
+
+
+def new_manifest(config: dict[str, Any], stream_id: str, source: SourceRecord) -> Manifest:
+    """Return the manifest of a case that begins now."""
+    return Manifest(
+        schema=SCHEMA,
+        case_id=uuid.uuid4().hex,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        version=videoengine.__version__,
+        stream_id=stream_id,
+        modality=config["modality"],
+        procedure=config["procedure"],
+        run_id=uuid.uuid4().hex,
+        config=config,
+        source=source,
+    )
+
+
+class Session:
+    """One stream's run over its case: from its first `run` line to its report."""
+
+    def __init__(
+        self,
+        case: Case,
+        source: Source,
+        engine: Engine,
+        label: str,
+        *,
+        watch: Callable[[Sink], Sink] | None = None,
+    ) -> None:
+        """Open the case's log and add the stream to the engine.
+
+        Args:
+            case: Locked for writing.
+            source: Closed by the engine, or here when the log cannot be opened.
+            engine: Where the stream runs.
+            label: What the `run` lines call the source.
+            watch: Wraps the log's sink, for whoever else wants the events.
+        """
+        self.case, self.source, self.engine, self.label = case, source, engine, label
+        self.state = "opened"
+        self.run_lines = 0
+        try:
+            self.writer = LogWriter(case)
+        except BaseException:
+            source.close()
+            raise
+        self.sink: Sink = self.writer if watch is None else watch(self.writer)
+        self.lane: Lane = engine.add(source, self.sink, case.manifest.run_id)
+        self.lane.opening = lambda: self.run_line(self.state)
+
+    def adopt(self, source: Source, lane: Lane, engine: Engine) -> None:
+        """Go on with another source and lane: the run and its log stay the same."""
+        self.source, self.lane, self.engine = source, lane, engine
+
+    def abort(self) -> None:
+        """Give up before the first frame."""
+        self.writer.close()
+        self.source.close()
+
+    def stage_rows(self) -> dict[str, Any]:
+        """Return the configuration and hashes of every stage, by name."""
+        return {
+            stage.stage.spec.name: {
+                **stage.config,
+                "model_hash": stage.model_hash,
+                "config_hash": stage.config_hash,
+            }
+            for stage in self.lane.stages
+        }
+
+    def run_line(self, state: Any) -> Event:
+        """Return the run's next `run` line; a source without a frame has none."""
+        # A live source's own clock may be ahead of the frames that the lane has seen.
+        epoch = self.lane.epochs[0] if self.lane.epochs else self.source.clock.epoch
+        if epoch is None:
+            raise SourceError(f"{self.source.info.uri} holds no frame")
+        frame = self.lane.last_frame
+        end_ns = epoch.first_ns if frame is None else frame.end_ns
+        index = 0 if frame is None or state == "opened" else frame.epoch
+        start_ns = epoch.first_ns if state == "opened" else end_ns
+        closed = state == "closed"
+        payload = RunPayload(
+            state=state,
+            version=videoengine.__version__,
+            preset=self.case.manifest.config["preset"],
+            source=self.label,
+            stages=self.stage_rows(),
+            host=f"{platform.system()} {platform.machine()}",
+            ledger=self.lane.ledger() if closed else None,
+            packets={self.lane.stream_id: self.source.packets.to_json()} if closed else None,
+        )
+        self.run_lines += 1
+        return self.lane.event(
+            ENGINE, Draft("run", payload), index, start_ns, max(start_ns, end_ns), self.run_lines
+        )
+
+    def close_run(self) -> None:
+        """Log the end of a run whose frames have all been served."""
+        self.case.save_epochs(self.lane.epochs)
+        self.sink.put([self.run_line("closed")])
+
+    def finish(self, seconds: float, metrics: str) -> Outcome:
+        """Write metrics and report of a closed run."""
+        self.case.drop_checkpoint()
+        durable.replace(self.case.path / METRICS, metrics.encode())
+        write_report(self.case)
+        return self.outcome(seconds)
+
+    def outcome(self, seconds: float, *failures: str) -> Outcome:
+        """Return what the run amounts to so far."""
+        return Outcome(
+            case=self.case.path,
+            run_id=self.lane.run_id,
+            frames=self.lane.frames,
+            events=self.lane.events,
+            media_ns=self.lane.end_ns,
+            seconds=seconds,
+            failures=(*self.lane.failures, *failures),
+        )
