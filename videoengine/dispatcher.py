@@ -264,8 +264,9 @@ class Dispatcher:
         for clip, result, events in zip(group.clips, group.results, group.events, strict=True):
             wanted = [array for array in result.outputs if array.name in self._needed]
             stage.keep(clip.last.epoch, clip.last.seq, wanted)
-            stage.age.record(now_ns - clip.last.arrival_ns)
-            self._aged(stage, clip, now_ns)
+            if not clip.closes:
+                stage.age.record(now_ns - clip.last.arrival_ns)
+                self._aged(stage, clip, now_ns)
             if lane.is_late(clip.last.seq):
                 continue
             for ordinal, event in enumerate(events):

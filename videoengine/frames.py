@@ -209,6 +209,8 @@ class Clip:
     rate_hz: float
     index: int
     """Number of the clip in its epoch, from 0, at the stage's stride."""
+    closes: bool = False
+    """Taken because its epoch ended, when the next frame came: its age tells of the outage."""
 
     @property
     def start_ns(self) -> int:

@@ -186,8 +186,12 @@ class Lane:
         return newest
 
     def is_late(self, seq: int) -> bool:
-        """Tell whether events about frame `seq` come too late for the log; under the condition."""
-        return self._late_ns is not None and seq <= self.released
+        """Tell whether events about frame `seq` come too late for the log; under the condition.
+
+        Those about the newest released frame are not: the sample that closes an epoch is taken
+        when the next frame comes, which may be long after.
+        """
+        return self._late_ns is not None and seq < self.released
 
     def state_now(
         self,

@@ -55,16 +55,16 @@ class Sampler:
         """Sample the last frame of an epoch, for the stages that ask for it."""
         if not self.spec.samples_last or self._last_seq == frame.seq:
             return None
-        return self._add(frame)
+        return self._add(frame, closes=True)
 
-    def _add(self, frame: Frame) -> Clip | None:
+    def _add(self, frame: Frame, *, closes: bool = False) -> Clip | None:
         self._window.append(frame)
         self._last_seq = frame.seq
         index, extra = divmod(self._samples - (self.spec.window - 1), self.spec.stride)
         self._samples += 1
         if extra or index < 0:
             return None
-        return Clip(tuple(self._window), self.spec.rate_hz, index)
+        return Clip(tuple(self._window), self.spec.rate_hz, index, closes)
 
     @property
     def held(self) -> list[Frame]:
