@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ from videoengine.apps.session import (
     Outcome,
     check_policy,
     check_stream_id,
+    drive,
     make_engine,
     resolved_config,
 )
@@ -29,8 +30,6 @@ from videoengine.streams.live_url import live_address
 
 __all__ = ["LiveRun", "live", "live_settings"]
 
-TELL_SECONDS: Final = 0.25
-"""How often the caller is told how the streams fare."""
 RECORDS: Final[tuple[Record, ...]] = ("raw", "none")
 
 
@@ -104,7 +103,7 @@ def live(
     Raises:
         VideoEngineError: Nothing was made, or a case could not be written to its end.
     """
-    timing = config or LiveConfig()
+    timing = replace(config or LiveConfig(), lossless=policy == "lossless")
     if record is not None:
         timing = replace(timing, record=_check_record(record))
     settings = live_settings(
@@ -120,9 +119,14 @@ def live(
     )
     with ExitStack() as stack:
         _serve(run, stack, *addresses)
-        failure = _drive(run, list(zip(urls, chosen, strict=True)), until_ns, tell, on_engine)
-    if failure is not None:
-        raise failure
+        try:
+            for url, name in zip(urls, chosen, strict=True):
+                run.add(url, name=name)
+            begun = None if on_engine is None else partial(on_engine, run)
+            drive(run.engine, until_ns=until_ns, forever=not urls, tell=tell, begun=begun)
+        finally:
+            run.engine.close()
+            run.close()
     return tuple(run.outcomes)
 
 
@@ -148,54 +152,3 @@ def _serve(
         stack.enter_context(MetricsServer(metrics, run.engine.metrics, run.states))
     if preview is not None:
         stack.enter_context(PreviewServer(preview, run.feeds))
-
-
-def _drive(
-    run: LiveRun,
-    feeds: Sequence[tuple[str, str | None]],
-    until_ns: int | None,
-    tell: Callable[[Snapshot], None] | None,
-    on_engine: Callable[[LiveRun], None] | None,
-) -> BaseException | None:
-    """Run the engine in a thread, so that an interrupt here can end it in order."""
-    failures: list[BaseException] = []
-    # Not `join`: in Python 3.11 one that is interrupted takes the thread for ended.
-    ended = threading.Event()
-
-    def work() -> None:
-        try:
-            run.engine.run(until_ns=until_ns, forever=not feeds)
-        except BaseException as error:  # noqa: BLE001 - raised again by the caller
-            failures.append(error)
-        finally:
-            ended.set()
-
-    thread = threading.Thread(target=work, name="engine", daemon=True)
-    try:
-        for url, name in feeds:
-            run.add(url, name=name)
-        thread.start()
-        if on_engine is not None:
-            on_engine(run)
-        _wait(run, ended, tell)
-    finally:
-        run.engine.close()
-        if thread.ident is not None:
-            ended.wait()
-        run.close()
-    return failures[0] if failures else None
-
-
-def _wait(run: LiveRun, ended: threading.Event, tell: Callable[[Snapshot], None] | None) -> None:
-    stopping = False
-    while not ended.is_set():
-        try:
-            ended.wait(TELL_SECONDS)
-            if tell is not None:
-                tell(run.engine.snapshot())
-        except KeyboardInterrupt:
-            if stopping:
-                run.engine.close()
-            else:
-                run.stop()
-            stopping = True

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from videoengine.apps.session import Outcome, Session, make_engine
+from videoengine.apps.session import Outcome, Session, drive, make_engine
 from videoengine.case import Case
 from videoengine.engine import Progress
 from videoengine.errors import CaseError, SourceError
@@ -105,7 +105,9 @@ def _go_live(session: Session, url: str, config: dict[str, Any], progress: Progr
     after = Continuation(
         session.source.clock, 0 if frame is None else frame.seq + 1, _last_arrival_ns(folder)
     )
-    timing = LiveConfig(record=config.get("record", "raw"))
+    timing = LiveConfig(
+        record=config.get("record", "raw"), lossless=config.get("policy") == "lossless"
+    )
     packets = session.source.packets
     source = open_live(
         url, stream_id=before.stream_id, config=timing, quarantine=folder, after=after
@@ -118,10 +120,11 @@ def _go_live(session: Session, url: str, config: dict[str, Any], progress: Progr
     lane.failures = before.failures
     lane.on_epoch = lambda *_: case.save_epochs(lane.epochs)
     session.adopt(source, lane, engine)
-    try:
-        engine.run(until_ns=config.get("until_ns"), progress=progress)
-    except KeyboardInterrupt:  # the normal end of a live run
-        engine.close()
+    drive(
+        engine,
+        until_ns=config.get("until_ns"),
+        tell=None if progress is None else lambda _: progress(lane.case_ns, lane.frames),
+    )
     _add(source.packets, packets)
 
 

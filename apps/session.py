@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import re
 import subprocess
+import threading
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from videoengine.lane import ENGINE, Lane, Sink
 from videoengine.live_policy import LivePolicy
 from videoengine.payloads import RunPayload
 from videoengine.presets import DEFAULT, check_modality, load_preset, make_stages, parse_preset
+from videoengine.snapshot import Snapshot
 from videoengine.sources import Source
 from videoengine.stages import Stage, StageContext
 from videoengine.writer import LogWriter
@@ -32,6 +34,8 @@ REPORT: Final = "report.html"
 STREAM_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 POLICIES: Final = ("live", "lossless")
 BUDGET_MS: Final = 500.0
+TELL_SECONDS: Final = 0.25
+"""How often the caller of a live run is told how the streams fare."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +151,54 @@ def new_manifest(config: dict[str, Any], stream_id: str, source: SourceRecord) -
         config=config,
         source=source,
     )
+
+
+def drive(
+    engine: Engine,
+    *,
+    until_ns: int | None,
+    forever: bool = False,
+    tell: Callable[[Snapshot], None] | None = None,
+    begun: Callable[[], None] | None = None,
+) -> None:
+    """Run live feeds until they end; an interrupt ends them in order, a second one at once.
+
+    Args:
+        engine: Runs in a thread of its own, so that an interrupt here does not cut it short.
+        until_ns: Stop each stream at this case time, in nanoseconds.
+        forever: Go on without a stream.
+        tell: Called with `Engine.snapshot()` about four times a second.
+        begun: Called once when the engine runs.
+    """
+    failures: list[BaseException] = []
+    # Not `join`: in Python 3.11 one that is interrupted takes the thread for ended.
+    ended = threading.Event()
+
+    def work() -> None:
+        try:
+            engine.run(until_ns=until_ns, forever=forever)
+        except BaseException as error:  # noqa: BLE001 - raised again below
+            failures.append(error)
+        finally:
+            ended.set()
+
+    threading.Thread(target=work, name="engine", daemon=True).start()
+    if begun is not None:
+        begun()
+    stopping = False
+    while not ended.is_set():
+        try:
+            ended.wait(TELL_SECONDS)
+            if tell is not None:
+                tell(engine.snapshot())
+        except KeyboardInterrupt:
+            if stopping:
+                engine.close()
+            else:
+                engine.stop()
+            stopping = True
+    if failures:
+        raise failures[0]
 
 
 class Session:

@@ -38,6 +38,17 @@ GRACE_S: Final = 0.05
 """A reader that is this much over its time is left behind."""
 
 
+def pause_after(outage_s: float, config: LiveConfig) -> float:
+    """Return the pause before the next try, before jitter: constant at first, then doubling."""
+    pause_s = config.retry_s
+    if outage_s >= config.quick_s:
+        # Pauses that double have taken about as long, all together, as the next one takes.
+        pause_s *= 2
+        while pause_s < config.cap_s and pause_s < outage_s - config.quick_s:
+            pause_s *= 2
+    return min(pause_s, config.cap_s)
+
+
 class Inbox(Protocol):
     """Where a reader puts what it reads: the source, which knows the current reader."""
 
@@ -121,24 +132,13 @@ class LiveReader:
             now_s = time.monotonic()
             self._lost_at_s = now_s if self._lost_at_s is None else self._lost_at_s
             if pause_s is None:
-                pause_s = self._pause_s(now_s - self._lost_at_s)
+                pause_s = pause_after(now_s - self._lost_at_s, config)
             pause_s *= 1 + self._random.uniform(-config.jitter, config.jitter)
             self.state, self.retry_at_s = "backoff", now_s + pause_s
             self._stopping.wait(pause_s)
         self.state = "closed"
         if self._recorder is not None:
             self._recorder.disconnect()
-
-    def _pause_s(self, outage_s: float) -> float:
-        """Return the pause before the next try: constant at first, then doubling to the cap."""
-        config = self._config
-        if outage_s < config.quick_s:
-            return min(config.retry_s, config.cap_s)
-        # With pauses that double, the outage is about twice the newest pause plus `quick_s`.
-        pause_s = config.retry_s
-        while pause_s < config.cap_s and pause_s < (outage_s - config.quick_s) / 2:
-            pause_s *= 2
-        return min(max(pause_s, 2 * config.retry_s), config.cap_s)
 
     def _connect_and_read(self) -> float | None:
         """Read one connection to its end; return a pause of its own, or None for the usual one."""
