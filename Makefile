@@ -8,7 +8,7 @@ PINS := -c constraints.txt
 export PIP_BUILD_CONSTRAINT := $(CURDIR)/constraints.txt
 NATIVE := $(shell find cuda -type f)
 
-.PHONY: help demo test check format test-wheel bench gpu-smoke bench-gpu soak clean
+.PHONY: help demo test check format test-wheel bench gpu-smoke bench-gpu soak soak-live clean
 help:
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /: /'
 
@@ -80,9 +80,15 @@ gpu-smoke:  ## on a machine with a CUDA device: build, memory check, parity with
 
 bench-gpu: gpu-smoke  ## what waits for a CUDA device; timings come with the first GPU path
 
-soak: $(VENV)/.test  ## the long versions: 50 kills, every spliced scene, 2 hours of media
+soak: $(VENV)/.test  ## the long versions: 50 kills, every spliced scene, 2 hours of media, 50 faults, 10 minutes of 4 feeds
 	VIDEOENGINE_SOAK=1 $(BIN)/python -m pytest tests/integration/test_kill.py tests/integration/test_privacy.py
 	$(BIN)/python tests/benchmarks/memory.py
+	$(MAKE) soak-live
+
+soak-live: $(VENV)/.test  ## of these, what concerns live feeds, then 2 hours of one feed with flat memory
+	VIDEOENGINE_SOAK=1 $(BIN)/python -m pytest -s tests/integration/test_live_faults.py \
+	  tests/integration/test_live_parity.py tests/integration/test_live_load.py
+	$(BIN)/python tests/benchmarks/live_memory.py --hours 2
 
 clean:  ## remove everything that make made
 	rm -rf $(VENV) build demo

@@ -94,7 +94,7 @@ class Lane:
         self.last_frame: Frame | None = None
         self.known: frozenset[str] = frozenset()
         """Keys that the log held already when the run was resumed."""
-        self.logged_through = (-1, 0)
+        self.logged_through: tuple[int, int] = (-1, 0)
         """(epoch, end) of the newest event in the log when a live run was resumed: what lies before
         it and is not in the log was left out then, and stays left out."""
         self.epochs: list[Epoch] = []

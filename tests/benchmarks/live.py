@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import socket
 import statistics
 import subprocess
 import sys
@@ -128,24 +129,56 @@ def recovery(client: str, clip: Path) -> list[float]:
     return found
 
 
+class Link:
+    """A TCP proxy before a server, whose open connections can fall silent for ever."""
+
+    def __init__(self, port: int) -> None:
+        self._target = port
+        self._quiet: set[socket.socket] = set()
+        self._open: list[socket.socket] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            client, _ = self._listener.accept()
+            server = socket.create_connection(("127.0.0.1", self._target))
+            self._open += [client, server]
+            for one, other in ((client, server), (server, client)):
+                threading.Thread(target=self._carry, args=(one, other), daemon=True).start()
+
+    def _carry(self, one: socket.socket, other: socket.socket) -> None:
+        try:
+            while data := one.recv(65536):
+                if one not in self._quiet:
+                    other.sendall(data)
+            if one not in self._quiet:
+                other.shutdown(socket.SHUT_WR)
+        except OSError:
+            return
+
+    def fall_silent(self) -> None:
+        """Carry nothing more on the connections there are; new ones work."""
+        self._quiet.update(self._open)
+
+
 def silence(client: str, clip: Path) -> float:
-    back: list[int] = []
+    began: list[int] = []
     with RtspServer(clip, start="live") as server:
+        link = Link(server.port)
 
         def fault() -> None:
-            time.sleep(6.0)
-            server.stall(buffer=False)
-            back.append(time.monotonic_ns())
-            # This link stays silent; whoever connects anew is served.
-            time.sleep(0.5)
-            server.go_on(new_clients_only=True)
+            link.fall_silent()
+            began.append(time.monotonic_ns())
 
-        thread = threading.Thread(target=fault)
-        thread.start()
-        seen = run(client, server.url, 110.0 if client != "videoengine" else 15.0, 5.0)
-        thread.join()
-    after = [row[1] for row in seen.rows if row[1] > back[0] + 0.3e9]
-    return (after[0] - back[0]) / 1e9 if after else float("inf")
+        timer = threading.Timer(6.0, fault)
+        timer.start()
+        url = server.url.replace(f":{server.port}/", f":{link.port}/")
+        seen = run(client, url, 15.0 if client == "videoengine" else 110.0, 5.0)
+        timer.join()
+    after = [row[1] for row in seen.rows if row[1] > began[0] + 0.3e9]
+    return round((after[0] - began[0]) / 1e9, 3) if after else float("inf")
 
 
 def stamp_error_ms(client: str, clip: Path, stamps: list[int]) -> float:

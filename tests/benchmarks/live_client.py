@@ -145,7 +145,9 @@ def cv2_latest(url: str, seconds: float, consumer: Consumer) -> None:
 
 
 def streamvision(url: str, seconds: float, consumer: Consumer, mode: str | None = None) -> None:
-    from streamvision.stream.pipeline import InferencePipeline
+    from streamvision.stream.pipeline import (  # pyright: ignore[reportMissingImports]
+        InferencePipeline,
+    )
 
     dropped = [0]
 

@@ -9,7 +9,15 @@ from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
 SHARED = Path(os.environ.get("VIDEOENGINE_SHARED", FOLDER.parent.parent.parent / "shared"))
-BENCHMARKS = ("native.py", "log.py", "decode.py", "analyze.py", "memory.py", "privacy_curve.py")
+BENCHMARKS = (
+    "native.py",
+    "log.py",
+    "decode.py",
+    "analyze.py",
+    "memory.py",
+    "live.py",
+    "privacy_curve.py",
+)
 
 
 def main() -> None:

@@ -98,7 +98,7 @@ def test_four_feeds_run_side_by_side_while_one_after_the_other_is_killed(tmp_pat
     seconds, pause_s = (600.0, 60.0) if SOAK else (11.0, 1.9)
     servers = [RtspServer(made(tmp_path, *feed), start="live") for feed in FEEDS]
     kills = [0] * len(servers)
-    ages: dict[str, list[float]] = {}
+    ages: dict[str, list[float | None]] = {}
     stop = threading.Event()
 
     def kill_in_turn(run: LiveRun) -> None:

@@ -40,10 +40,10 @@ def served(clip: Path, out: Path, until_ns: int, *, pace: float = 0.0) -> Case:
     return Case.open(outcome[0].case)
 
 
-def offline(clip: Path, case: Path, until_ns: int, **options: bool) -> Case:
+def offline(clip: Path, case: Path, until_ns: int, *, as_live: bool = False) -> Case:
     analyze(
         str(clip), case, modality="laparoscopy", until_ns=until_ns,
-        procedure="cholecystectomy", **options,
+        procedure="cholecystectomy", as_live=as_live,
     )  # fmt: skip
     return Case.open(case)
 

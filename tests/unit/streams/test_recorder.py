@@ -148,7 +148,8 @@ def test_a_long_recording_goes_on_in_segments_and_old_ones_are_deleted(
     folder.mkdir()
     old = folder / "0000-0000.ts"
     old.write_bytes(b"x")
-    os.utime(old, (time.time() - 7200,) * 2)
+    two_hours_ago = time.time() - 7200
+    os.utime(old, (two_hours_ago, two_hours_ago))
     recorder = Recorder(folder, LiveConfig(segment_s=1e-6, retention_s=3600.0))
     record(stream, recorder)
     recorder.disconnect()
