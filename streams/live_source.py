@@ -24,6 +24,7 @@ from videoengine.streams.packet_queue import Item, Lost, Opened, PacketQueue, Re
 from videoengine.streams.recorder import Recorder
 
 POLL_S: Final = 0.05
+CLOSE_S: Final = 1.0
 
 
 def open_live(
@@ -211,9 +212,12 @@ class LiveSource:
         self._queue.wake()
 
     def close(self) -> None:
-        """Stop reading and recording; safe to call twice."""
+        """Stop reading and recording; safe to call twice.
+
+        A reader inside FFmpeg on a silent link is not waited for: it ends by its own timeout.
+        """
         self.stop()
-        self._reader.join(self._config.watchdog_s + 1.0)
+        self._reader.join(CLOSE_S)
         self._balance()
 
     def _balance(self) -> None:

@@ -16,6 +16,7 @@ BENCHMARKS = (
     "analyze.py",
     "memory.py",
     "live.py",
+    "live_first_frame.py",
     "privacy_curve.py",
 )
 
