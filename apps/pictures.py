@@ -7,13 +7,14 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from videoengine.apps.source_record import locate_source, reopen_source
+from videoengine.apps.source_record import LIVE, locate_source, reopen_source
 from videoengine.case import Case
 from videoengine.frames import Frame, Pixels
 from videoengine.media_time import NS_PER_SECOND, Epoch, ns_from_pts
 from videoengine.sources import PacketLedger, Source
 from videoengine.streams import Decoder
 from videoengine.streams.image_folder import ImageFolder, timing
+from videoengine.streams.live_archive import pictures_at
 from videoengine.streams.pyav_decoder import PyAVDecoder
 
 READ_ON_NS: Final = 10 * NS_PER_SECOND
@@ -57,6 +58,11 @@ def frames_at(
     """
     left = sorted(set(wanted))
     if not left:
+        return
+    record = case.manifest.source
+    if record is not None and record.kind == LIVE:
+        epochs = [Epoch.from_json(row) for row in case.manifest.epochs]
+        yield from pictures_at(case.path, epochs, left)
         return
     seekable = _time_bases(case)
     if seekable is not None:

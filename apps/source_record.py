@@ -10,8 +10,10 @@ from urllib.parse import unquote, urlsplit
 
 from videoengine.case import Case, SourceRecord
 from videoengine.errors import SourceError, redact
+from videoengine.media_time import Epoch
 from videoengine.sources import Source
 from videoengine.streams import open_source
+from videoengine.streams.live_archive import LiveArchive
 
 _SCHEME: Final = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://")
 LIVE: Final = "live"
@@ -82,6 +84,9 @@ def reopen_source(case: Case, source: str | Path | None = None) -> Source:
     Raises:
         SourceError: It is gone, or it is not what was analyzed.
     """
+    record = case.manifest.source
+    if record is not None and record.kind == LIVE:
+        return LiveArchive(case.path, [Epoch.from_json(row) for row in case.manifest.epochs])
     place, options = locate_source(case, source)
     return open_source(
         place,
@@ -104,9 +109,9 @@ def locate_source(case: Case, source: str | Path | None = None) -> tuple[str, di
         )
     if record.kind == LIVE:
         raise SourceError(
-            "Pictures of a live case come from its recording and are not exported yet",
+            "A live feed is no source that can be opened again",
             allowed="a case of a recorded file or folder",
-            remedy="Its events can be exported: --to jsonl, csv or webvtt.",
+            remedy="Its recording is used instead, while it is in quarantine/.",
         )
     options = record.options
     stamps = options.get("stamps")

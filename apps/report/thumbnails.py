@@ -13,6 +13,7 @@ from videoengine.apps.source_record import LIVE
 from videoengine.case import Case
 from videoengine.errors import SourceError, UsageError
 from videoengine.gate import Gate
+from videoengine.streams.live_recording import QUARANTINE
 
 SHORT_SIDE: Final = 160
 """Pixels of a thumbnail's shorter side."""
@@ -26,10 +27,11 @@ class Thumbnails:
         """Read the pictures in one go; without the source there are none, and `failure` says so."""
         self.failure = ""
         source = case.manifest.source
-        self.none = source is not None and source.kind == LIVE
+        live = source is not None and source.kind == LIVE
+        self.none = live and not any((case.path / QUARANTINE).glob("*-*.*"))
         """There never can be one: nothing is said of it at every place."""
         if self.none:
-            self.failure = "this is a live case, and its recording is not read yet"
+            self.failure = "nothing of this live case is recorded, or it was purged"
             wanted = ()
         self._gate = gate
         self._pictures: dict[Moment, str] = {}

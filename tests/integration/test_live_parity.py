@@ -14,10 +14,13 @@ from support.clips import write_clip
 from support.parity import shared_lines
 
 from videoengine.apps.analyze import analyze, resume
+from videoengine.apps.export import export
 from videoengine.apps.live import live
 from videoengine.apps.verify import verify
 from videoengine.case import Case
+from videoengine.media_time import Epoch
 from videoengine.streams import LiveConfig
+from videoengine.streams.live_archive import LiveArchive
 from videoengine.streams.testing import RtspServer
 
 SOAK = bool(os.environ.get("VIDEOENGINE_SOAK"))
@@ -27,6 +30,10 @@ CLIPS = (
     "cholec80_clips/group22-VID23_35_and_VID45_138_b.mp4",
     "endonerf/pulling_gt.mp4",
 )
+
+
+def epochs_of(case: Case) -> list[Epoch]:
+    return [Epoch.from_json(row) for row in case.manifest.epochs]
 
 
 def served(clip: Path, out: Path, until_ns: int, *, pace: float = 0.0) -> Case:
@@ -71,6 +78,11 @@ def test_a_real_clip_served_over_rtsp_gives_the_events_of_an_offline_run(
     live_case = served(clip, tmp_path / "cases", until_ns)
     assert shared_lines(live_case) == truth
     verify(live_case.path)
+    frames = sum(1 for _ in LiveArchive(live_case.path, epochs_of(live_case)))
+    written = export(live_case.path, "video", tmp_path / "gated.mp4")
+    assert 0 < written.count <= frames
+    if "group20" in name:
+        assert "data:image/jpeg" in (live_case.path / "report.html").read_text()
 
 
 LIVE = """

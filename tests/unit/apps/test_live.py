@@ -279,14 +279,14 @@ def test_a_port_in_use_is_refused_before_a_case_is_made(tmp_path: Path) -> None:
     assert not (tmp_path / "day").exists()
 
 
-def test_the_pictures_of_a_live_case_are_refused_with_one_clear_line(
+def test_the_pictures_of_a_live_case_that_is_not_recorded_are_refused_with_one_clear_line(
     feeds: Callable[..., list[FakeFeed]], tmp_path: Path
 ) -> None:
     feeds()
     (outcome,) = live([URL], tmp_path / "day", until_ns=2 * NS)
     assert "Pictures are not available" in (outcome.case / "report.html").read_text()
     for to in ("frames", "video"):
-        with pytest.raises(SourceError, match="recording and are not exported yet"):
+        with pytest.raises(SourceError, match="recording of this live case is not there"):
             export(outcome.case, to, tmp_path / f"out-{to}.mkv")
     export(outcome.case, "csv", tmp_path / "out.csv")
 
