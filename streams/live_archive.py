@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from fractions import Fraction
-from functools import partial
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -19,7 +18,7 @@ from videoengine.frames import Frame, Pixels
 from videoengine.media_time import Epoch, EpochClock, ns_from_pts
 from videoengine.sources import PacketLedger, SourceInfo
 from videoengine.streams.live_recording import OPTIONS, QUARANTINE, LiveRecording
-from videoengine.streams.picture_format import load_planes, picture_format
+from videoengine.streams.picture_format import pixels_of
 
 
 class LiveArchive:
@@ -154,14 +153,5 @@ def _from_group(
 
 def _frame(frame: VideoFrame, epoch: Epoch, pts_ns: int, aspect: Fraction | None) -> Frame:
     assert frame.pts is not None
-    form = picture_format(frame)
-    pixels = Pixels(
-        partial(load_planes, frame, form),
-        layout=form.layout,
-        size=(frame.width, frame.height),
-        bit_depth=form.bit_depth,
-        color=form.color,
-        sample_aspect_ratio=Fraction(aspect) if aspect else Fraction(1),
-        rotation=-frame.rotation % 360 if frame.rotation % 90 == 0 else 0,
-    )
+    pixels = pixels_of(frame, aspect)
     return Frame(epoch.stream_id, "mono", epoch.index, 0, frame.pts, pts_ns, 0, 0, "stream", pixels)

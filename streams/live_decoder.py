@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
-from functools import partial
 from time import monotonic_ns
 from typing import Any, Final, cast
 
@@ -15,14 +14,13 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
 from videoengine.events import Draft
-from videoengine.frames import Pixels
 from videoengine.media_time import NS_PER_SECOND
 from videoengine.payloads import LoadShedPayload
 from videoengine.sources import DecodeMode, PacketLedger
 from videoengine.streams.decoder import LARGEST_AREA, Picture, check_size
 from videoengine.streams.live_config import LiveConfig
 from videoengine.streams.packet_queue import Opened, Received
-from videoengine.streams.picture_format import load_planes, picture_format
+from videoengine.streams.picture_format import pixels_of
 
 MODES: Final[tuple[DecodeMode, ...]] = ("all", "nonref", "nonkey")
 SETTLED: Final = 32
@@ -95,20 +93,11 @@ class LiveDecoder:
                 self._packets.skip("corrupt")
                 continue
             check_size(frame.width, frame.height, "the live feed")
-            form = picture_format(frame)
             base = frame.time_base or self._time_base
             key = f"{self.codec} {frame.format.name} {frame.width}x{frame.height} {base}"
             context = self._context
             aspect = None if context is None else context.sample_aspect_ratio
-            pixels = Pixels(
-                partial(load_planes, frame, form),
-                layout=form.layout,
-                size=(frame.width, frame.height),
-                bit_depth=form.bit_depth,
-                color=form.color,
-                sample_aspect_ratio=Fraction(aspect) if aspect else Fraction(1),
-                rotation=-frame.rotation % 360 if frame.rotation % 90 == 0 else 0,
-            )
+            pixels = pixels_of(frame, aspect)
             yield Picture(frame.pts, None, base, key, pixels)
 
     def end(self, *, stale: bool) -> Iterator[Picture]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -10,7 +12,7 @@ from av.video.frame import VideoFrame
 from av.video.plane import VideoPlane
 from numpy.typing import NDArray
 
-from videoengine.frames import Color, Layout, Matrix, Planes
+from videoengine.frames import Color, Layout, Matrix, Pixels, Planes
 
 _DIRECT: Final[dict[str, tuple[Layout, int]]] = {
     "yuv420p": ("yuv420p", 8),
@@ -81,6 +83,21 @@ def picture_format(frame: VideoFrame) -> PictureFormat:
     if name.startswith(("gray", "ya")):
         return PictureFormat("gray", 8, Color(matrix, frame.color_range != LIMITED_RANGE), "gray")
     return PictureFormat("yuv420p", 8, Color(matrix, full), "yuv420p")
+
+
+def pixels_of(frame: VideoFrame, sample_aspect_ratio: Fraction | None) -> Pixels:
+    """Return a handle on the planes of `frame`; none is touched."""
+    form = picture_format(frame)
+    return Pixels(
+        partial(load_planes, frame, form),
+        layout=form.layout,
+        size=(frame.width, frame.height),
+        bit_depth=form.bit_depth,
+        color=form.color,
+        sample_aspect_ratio=Fraction(sample_aspect_ratio or 1),
+        # FFmpeg states the counterclockwise turn; a turn by other angles is not undone
+        rotation=-frame.rotation % 360 if frame.rotation % 90 == 0 else 0,
+    )
 
 
 def load_planes(frame: VideoFrame, form: PictureFormat) -> Planes:

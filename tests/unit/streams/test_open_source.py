@@ -173,7 +173,7 @@ def test_a_device_is_refused() -> None:
 @pytest.mark.parametrize("uri", ["rtsp://u:pw@h/x", "http://h/v.mp4", "udp://:1", "RTMP://h/x"])
 def test_a_live_url_names_live_and_hides_the_password(uri: str) -> None:
     line = refused(uri, UsageError)
-    assert "`videoengine live URL`" in line
+    assert "`videoengine live URL --out CASES`" in line
     assert "pw" not in line
 
 
