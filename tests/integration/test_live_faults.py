@@ -224,3 +224,18 @@ def test_a_change_of_size_opens_an_epoch(server: RtspServer, tmp_path: Path) -> 
         watcher.close()
     assert watcher.gaps[1] in ("format_change", "reconnect")
     assert watcher.source.info.size == (96, 64)
+
+
+def test_case_time_stays_true_where_ffmpeg_unwraps_a_stamp_of_zero_wrongly(clip: Path) -> None:
+    """An RTP time of exactly 0 makes FFmpeg's later stamps jump by 2**32 ticks: 13 hours."""
+    with RtspServer(clip, start="beginning", first_rtp_time=2**32 - 25 * 3600) as server:
+        watcher = Watcher(open_live(server.url, config=SHORT))
+        try:
+            watcher.wait_for_frames(50)
+            epoch = watcher.source.clock.epoch
+            assert epoch is not None
+            case_s = epoch.case_ns(watcher.frames[-1][1]) / 1e9
+        finally:
+            watcher.close()
+    assert watcher.gaps in (["start"], ["start", "forward_jump"])
+    assert 1.9 < case_s < 6.0
