@@ -101,7 +101,7 @@ def videoengine(url: str, seconds: float, consumer: Consumer) -> None:
 
 
 def cv2_naive(url: str, seconds: float, consumer: Consumer) -> None:
-    import cv2
+    import cv2  # pyright: ignore[reportMissingImports]
 
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -117,7 +117,7 @@ def cv2_naive(url: str, seconds: float, consumer: Consumer) -> None:
 
 
 def cv2_latest(url: str, seconds: float, consumer: Consumer) -> None:
-    import cv2
+    import cv2  # pyright: ignore[reportMissingImports]
 
     slot: list[Any] = []
     fresh = threading.Event()
