@@ -238,7 +238,6 @@ class LiveReader:
         self.period_s = 0.0 if nominal_ns is None else nominal_ns / NS_PER_SECOND
         if self._recorder is not None:
             self._recorder.connect(stream, nominal_ns)
-        self.state = "live"
         opened = Opened(
             codec.codec.canonical_name,
             codec.extradata,
@@ -247,6 +246,7 @@ class LiveReader:
             self.attempts,
         )
         self._inbox.put(self, opened)
+        self.state = "live"  # after the source has heard of it: from now on it expects pictures
 
 
 class _WallClock:

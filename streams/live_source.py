@@ -106,6 +106,8 @@ class LiveSource:
         with self._lock:
             if reader is not self._reader_or(reader) or self._stopped.is_set():
                 return False
+            if isinstance(item, Opened):
+                self._picture_s = time.monotonic()
             if isinstance(item, Received):
                 self.packets.demuxed += 1
             if not self._queue.put(item):
@@ -143,8 +145,6 @@ class LiveSource:
                     f"{self._address.shown} did not answer {self._config.max_attempts} times"
                 )
                 break
-            if isinstance(item, Opened):
-                self._picture_s = time.monotonic()
             for frame in self._framer.frames(item):
                 yield frame
                 self._picture_s = time.monotonic()

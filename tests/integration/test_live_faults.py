@@ -6,6 +6,7 @@ with the shipped ones.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import random
 import threading
@@ -190,6 +191,25 @@ def test_a_source_that_is_down_at_the_start_is_waited_for(server: RtspServer) ->
         assert watcher.gaps == ["start"]
     finally:
         watcher.close()
+
+
+def test_a_feed_that_was_away_for_longer_than_the_picture_timeout_is_taken_at_once(
+    server: RtspServer, tmp_path: Path
+) -> None:
+    config = dataclasses.replace(SHORT, picture_timeout_s=0.3)
+    watcher = Watcher(open_live(server.url, config=config, quarantine=tmp_path))
+    try:
+        watcher.wait_for_frames(5)
+        server.kill()
+        time.sleep(0.8)
+        server.restart()
+        watcher.wait_for(lambda: watcher.epochs == 2, 3)
+        watcher.wait_for_frames(10)
+    finally:
+        watcher.close()
+    assert watcher.gaps == ["start", "reconnect"]
+    connections = {path.name[:4] for path in tmp_path.iterdir()}
+    assert connections == {"0000", "0001"}, "no connection that gave packets was thrown away"
 
 
 def test_a_wrong_password_is_announced_once_tried_slowly_and_never_shown(clip: Path) -> None:
