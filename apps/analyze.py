@@ -23,7 +23,7 @@ from videoengine.apps.session import (
 from videoengine.apps.source_record import LIVE, record_source, reopen_source
 from videoengine.case import Case
 from videoengine.engine import Engine, Progress
-from videoengine.errors import CaseError, ModelError, UsageError, redact
+from videoengine.errors import CaseError, UsageError, redact
 from videoengine.events import Event
 from videoengine.presets import DEFAULT
 from videoengine.sources import Source
@@ -162,7 +162,7 @@ def _go_on(session: Session, lines: Sequence[Event]) -> None:
     session.state, session.run_lines = "resumed", len(lines)
     case, lane = session.case, session.lane
     try:
-        _same_models(lines[0].payload["stages"], session.stage_rows())
+        session.check_models(lines[0])
         checkpoint = case.checkpoint()
         first = 0
         if checkpoint is not None and checkpoint["run_id"] == lane.run_id:
@@ -185,19 +185,6 @@ def _go_on(session: Session, lines: Sequence[Event]) -> None:
     except BaseException:
         session.abort()
         raise
-
-
-def _same_models(before: dict[str, Any], after: dict[str, Any]) -> None:
-    began = {name: row["model_hash"] for name, row in before.items()}
-    now = {name: row["model_hash"] for name, row in after.items()}
-    if began != now:
-        changed = sorted(name for name in began if began[name] != now.get(name))
-        raise ModelError(
-            "The run was begun with other models",
-            got=", ".join(changed),
-            allowed="the same model hashes",
-            remedy="Install the version in manifest.json, or analyze again.",
-        )
 
 
 def _run(session: Session, engine: Engine, progress: Progress | None) -> Outcome:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from videoengine.apps.session import Outcome, Session, drive, make_engine
 from videoengine.case import Case
 from videoengine.engine import Progress
-from videoengine.errors import CaseError, SourceError
+from videoengine.errors import SourceError
 from videoengine.events import Event
 from videoengine.lane import Lane
 from videoengine.media_time import NS_PER_SECOND, Epoch
@@ -18,8 +18,6 @@ from videoengine.sources import PacketLedger
 from videoengine.streams import LiveConfig, open_live
 from videoengine.streams.live_framer import Continuation
 from videoengine.streams.live_recording import LiveRecording
-
-MODELS: Final = "model_hash"
 
 
 def resume_live(
@@ -56,7 +54,7 @@ def resume_live(
         case.manifest.stream_id,
     )  # fmt: skip
     try:
-        _same_models(lines[0], session)
+        session.check_models(lines[0])
         session.state, session.run_lines = "resumed", len(lines)
         lane = session.lane
         _remember(case, lane)
@@ -70,17 +68,6 @@ def resume_live(
         session.engine.close()
         session.writer.close()
     return session.finish(time.monotonic() - began, session.engine.metrics())
-
-
-def _same_models(opened: Event, session: Session) -> None:
-    began = {name: row[MODELS] for name, row in opened.payload["stages"].items()}
-    now = {name: row[MODELS] for name, row in session.stage_rows().items()}
-    if began != now:
-        raise CaseError(
-            "The run was begun with other models",
-            got=", ".join(sorted(name for name in began if began[name] != now.get(name))),
-            remedy="Install the version in manifest.json.",
-        )
 
 
 def _remember(case: Case, lane: Lane) -> None:

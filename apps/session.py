@@ -18,7 +18,7 @@ from videoengine import durable
 from videoengine.apps.report import write_report
 from videoengine.case import Case, Manifest, SourceRecord
 from videoengine.engine import Engine
-from videoengine.errors import SourceError, UsageError, nearest
+from videoengine.errors import ModelError, SourceError, UsageError, nearest
 from videoengine.events import SCHEMA, Draft, Event
 from videoengine.lane import ENGINE, Lane, Sink
 from videoengine.live_policy import LivePolicy
@@ -253,6 +253,23 @@ class Session:
             }
             for stage in self.lane.stages
         }
+
+    def check_models(self, opened: Event) -> None:
+        """Refuse to go on with a run that other models began.
+
+        Raises:
+            ModelError: A model hash is no longer that of the run's first line.
+        """
+        began = {name: row["model_hash"] for name, row in opened.payload["stages"].items()}
+        now = {name: row["model_hash"] for name, row in self.stage_rows().items()}
+        if began != now:
+            changed = sorted(name for name in began if began[name] != now.get(name))
+            raise ModelError(
+                "The run was begun with other models",
+                got=", ".join(changed),
+                allowed="the same model hashes",
+                remedy="Install the version in manifest.json, or analyze again.",
+            )
 
     def run_line(self, state: Any) -> Event:
         """Return the run's next `run` line; a source without a frame has none."""

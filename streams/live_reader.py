@@ -108,15 +108,9 @@ class LiveReader:
         """End the thread as soon as FFmpeg returns."""
         self._stopping.set()
 
-    def join(self, timeout_s: float) -> bool:
-        """Wait for the thread; return whether it has ended."""
+    def join(self, timeout_s: float) -> None:
+        """Wait for the thread's end, at most so long."""
         self._thread.join(timeout_s)
-        return not self._thread.is_alive()
-
-    @property
-    def alive(self) -> bool:
-        """Whether the thread still runs."""
-        return self._thread.is_alive()
 
     def _run(self) -> None:
         config = self._config

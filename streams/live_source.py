@@ -77,10 +77,10 @@ class LiveSource:
         self._queue = PacketQueue(config.waiting_bytes)
         self._announced: deque[Draft] = deque(maxlen=64)
         self._denied: str | None = None
+        self._recording = True
         self._stopped = threading.Event()
         self._ended = False
         self._picture_s = time.monotonic()
-        self._replaced: list[LiveReader] = []
         self._received_before = 0
         info = SourceInfo(
             address.shown, address.scheme, "pyav", "", (0, 0), Fraction(1, 90_000), None, None, None
@@ -110,9 +110,24 @@ class LiveSource:
                 self._picture_s = time.monotonic()
             if isinstance(item, Received):
                 self.packets.demuxed += 1
+                self._tell_of_recording(item)
             if not self._queue.put(item):
                 self.packets.skip("overrun")
             return True
+
+    def _tell_of_recording(self, item: Received) -> None:
+        """Announce once that packets are no longer recorded; again after they were."""
+        recorder = self._recorder
+        if recorder is None or (item.file is not None) == self._recording:
+            return
+        self._recording = item.file is not None
+        if not self._recording:
+            payload = RefusalPayload(
+                "The live feed is not being recorded",
+                recorder.failure or "the disk refused a packet",
+                "Free space in the cases' folder; recording is tried again at a key picture.",
+            )
+            self._announced.append(Draft("error", payload))
 
     def _reader_or(self, reader: LiveReader) -> LiveReader:
         """Return the current reader; its thread may be quicker than the line that keeps it."""
@@ -161,7 +176,6 @@ class LiveSource:
         self._picture_s = time.monotonic()
         with self._lock:
             reader.stop()
-            self._replaced.append(reader)
             self._received_before += reader.received_bytes
             if reader.state == "live":
                 self._queue.put(Lost("stalled", True))
@@ -187,6 +201,7 @@ class LiveSource:
             received_bytes=self._received_before + reader.received_bytes,
             recorded_bytes=0 if recorder is None else recorder.bytes,
             recorded_packets=0 if recorder is None else recorder.packets,
+            unrecorded_packets=0 if recorder is None else recorder.lost,
             waiting_packets=len(self._queue),
             decode_mode=self._framer.decoder.mode,
         )

@@ -152,6 +152,7 @@ def _stream_text(lanes: Sequence[Lane]) -> list[str]:
             status.received_bytes,
             status.recorded_bytes,
             status.recorded_packets,
+            status.unrecorded_packets,
         )
         for name, value in zip(_LIVE, values, strict=True):
             rows[name][("stream", lane.stream_id),] = int(value)
@@ -171,4 +172,5 @@ _LIVE = {
     "videoengine_received_bytes_total": "Bytes received from the feed.",
     "videoengine_recorded_bytes_total": "Bytes of the recording.",
     "videoengine_recorded_packets_total": "Packets in the recording.",
+    "videoengine_unrecorded_packets_total": "Packets that the disk refused to record.",
 }

@@ -56,8 +56,9 @@ class PacketLedger:
 class Source(Protocol):
     """A video: an iterator of frames with close().
 
-    The first frame is read when the source is opened, so an unreadable video is refused before
-    anything is written. A source that ends early sets `failure`, a line for the log.
+    A recorded source reads its first frame when it is opened, so an unreadable video is refused
+    before anything is written; a live one may be down, and is waited for. A source that ends early
+    sets `failure`, a line for the log.
     """
 
     @property
@@ -140,6 +141,8 @@ class LiveStatus:
     received_bytes: int = 0
     recorded_bytes: int = 0
     recorded_packets: int = 0
+    unrecorded_packets: int = 0
+    """Packets that the disk refused."""
     waiting_packets: int = 0
     """Packets that the decoder has not seen yet."""
     decode_mode: DecodeMode = "all"

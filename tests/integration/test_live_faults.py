@@ -212,6 +212,23 @@ def test_a_feed_that_was_away_for_longer_than_the_picture_timeout_is_taken_at_on
     assert connections == {"0000", "0001"}, "no connection that gave packets was thrown away"
 
 
+def test_a_disk_that_refuses_the_recording_is_logged_once_and_ends_nothing(
+    server: RtspServer, tmp_path: Path
+) -> None:
+    source = open_live(server.url, config=SHORT, quarantine=tmp_path / "not there")
+    watcher = Watcher(source)
+    try:
+        watcher.wait_for_frames(20)
+    finally:
+        watcher.close()
+    drafts = source.announcements()
+    assert [draft.kind for draft in drafts] == ["error"]
+    assert "not being recorded" in drafts[0].payload.what
+    status = source.status()
+    assert status.recorded_packets == 0
+    assert status.unrecorded_packets == source.packets.demuxed
+
+
 def test_a_wrong_password_is_announced_once_tried_slowly_and_never_shown(clip: Path) -> None:
     with RtspServer(clip, user="nurse", password="right") as server:
         url = server.url.replace("rtsp://", "rtsp://nurse:wr0ng-s3cret@")
