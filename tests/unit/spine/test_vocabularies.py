@@ -18,7 +18,11 @@ COUNTS = {
     "cholect50/verb@1": 10,
     "cholect50/target@1": 15,
     "cholect50/triplet@1": 100,
+    "videoengine/colonoscopy-instrument@1": 4,
     "videoengine/colonoscopy-phase@1": 5,
+    "videoengine/colonoscopy-target@1": 6,
+    "videoengine/colonoscopy-triplet@1": 16,
+    "videoengine/colonoscopy-verb@1": 8,
     "videoengine/procedure@1": 2,
 }
 
@@ -41,6 +45,15 @@ def test_an_unknown_name_or_term_names_the_nearest() -> None:
         vocabulary("cholec80/tools@1")
     with pytest.raises(UsageError, match="Did you mean 'Grasper'"):
         vocabulary("cholec80/tool@1").label("Graspr")
+
+
+@pytest.mark.parametrize("family", ["cholect50/", "videoengine/colonoscopy-"])
+def test_triplets_are_made_of_the_terms_of_their_family(family: str) -> None:
+    parts = ("instrument", "verb", "target")
+    terms = [{label.name for label in vocabulary(f"{family}{part}@1").labels} for part in parts]
+    for label in vocabulary(f"{family}triplet@1").labels:
+        for known, term in zip(terms, label.name.split(","), strict=True):
+            assert term in known
 
 
 @pytest.mark.shared
