@@ -78,7 +78,8 @@ def analyze(
     stream_id = check_stream_id(name or "s0")
     opened = _paced(config, open_source(source, stream_id=stream_id, fps=fps, stamps=stamps))
     try:
-        record = record_source(source, fps=fps, stamps=stamps)
+        content = opened.info.content
+        record = record_source(source, fps=fps, stamps=stamps, content=content)
         case = Case.create(out, new_manifest(config, stream_id, record))
     except BaseException:
         opened.close()

@@ -73,12 +73,17 @@ def resolved_config(
         "procedure": procedure,
         "until_ns": until_ns,
         "version": videoengine.__version__,
-        "commit": _commit(),
-        "device": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
+        "commit": git_commit(),
+        "device": this_machine(),
     }
 
 
-def _commit() -> str | None:
+def this_machine() -> str:
+    """Return the machine and the Python that run this, in words."""
+    return f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
+
+
+def git_commit() -> str | None:
     """Return the git commit of a checkout, or None for an installed wheel."""
     root = Path(__file__).resolve().parent.parent
     if not (root / ".git").exists():

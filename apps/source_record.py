@@ -53,9 +53,20 @@ def _sha256(path: Path) -> str:
 
 
 def record_source(
-    source: str, *, fps: float | str | None = None, stamps: str | None = None
+    source: str,
+    *,
+    fps: float | str | None = None,
+    stamps: str | None = None,
+    content: str = "",
 ) -> SourceRecord:
-    """Return what a manifest keeps of `source`; credentials of a URI are left out."""
+    """Return what a manifest keeps of `source`; credentials of a URI are left out.
+
+    Args:
+        source: As the user named it.
+        fps: Of a folder.
+        stamps: File of stamps of a folder.
+        content: `SourceInfo.content` of the opened source, by which a made video is known again.
+    """
     options: dict[str, Any] = {}
     if fps is not None:
         options["fps"] = fps
@@ -64,6 +75,8 @@ def record_source(
         options["stamps_sha256"] = fingerprint(Path(stamps))[1]
     if _SCHEME.match(source) and not source.lower().startswith("file://"):
         uri = redact(source)
+        if content:
+            options["content"] = content
         return SourceRecord(uri, 0, hashlib.sha256(uri.encode()).hexdigest(), "uri", options)
     path = _local(source).absolute()
     size, sha256 = fingerprint(path)
@@ -88,12 +101,17 @@ def reopen_source(case: Case, source: str | Path | None = None) -> Source:
     if record is not None and record.kind == LIVE:
         return LiveArchive(case.path, [Epoch.from_json(row) for row in case.manifest.epochs])
     place, options = locate_source(case, source)
-    return open_source(
+    opened = open_source(
         place,
         stream_id=case.manifest.stream_id,
         fps=options.get("fps"),
         stamps=options.get("stamps"),
     )
+    content = options.get("content", opened.info.content)
+    if opened.info.content != content:
+        opened.close()
+        raise _changed(place, f"content {opened.info.content[:12]}…", f"{str(content)[:12]}…")
+    return opened
 
 
 def locate_source(case: Case, source: str | Path | None = None) -> tuple[str, dict[str, Any]]:
@@ -118,7 +136,8 @@ def locate_source(case: Case, source: str | Path | None = None) -> tuple[str, di
     if stamps is not None:
         _same(Path(str(stamps)), options.get("stamps_sha256"), "The file of stamps")
     if record.kind == "uri":
-        return record.path, options
+        moved = source is not None and "content" in options  # else nothing would tell a wrong one
+        return str(source) if moved else record.path, options
     path = _local(record.path if source is None else str(source))
     if not path.exists():
         raise SourceError(
@@ -133,19 +152,19 @@ def locate_source(case: Case, source: str | Path | None = None) -> tuple[str, di
 
 def _same_source(path: Path, record: SourceRecord) -> None:
     if not path.is_dir() and path.stat().st_size != record.size:
-        raise _changed(path, f"{path.stat().st_size} bytes", f"{record.size} bytes")
+        raise _changed(path.name, f"{path.stat().st_size} bytes", f"{record.size} bytes")
     _same(path, record.sha256, "The source")
 
 
 def _same(path: Path, sha256: Any, what: str) -> None:
     found = fingerprint(path)[1]
     if found != sha256:
-        raise _changed(path, f"SHA-256 {found[:12]}…", f"SHA-256 {str(sha256)[:12]}…", what)
+        raise _changed(path.name, f"SHA-256 {found[:12]}…", f"SHA-256 {str(sha256)[:12]}…", what)
 
 
-def _changed(path: Path, got: str, allowed: str, what: str = "The source") -> SourceError:
+def _changed(name: str, got: str, allowed: str, what: str = "The source") -> SourceError:
     return SourceError(
-        f"{what} {path.name} is not the one that was analyzed",
+        f"{what} {name} is not the one that was analyzed",
         got=got,
         allowed=allowed,
         remedy="Name the unchanged one: --source PATH, or analyze this one into another --out.",

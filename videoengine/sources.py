@@ -1,15 +1,20 @@
-"""Sources: the protocol every kind of video stands behind."""
+"""Sources: the protocol every kind of video stands behind, and the truth that some know."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, Literal, Protocol, Self, runtime_checkable
+from typing import Any, Final, Literal, Protocol, Self, runtime_checkable
 
-from videoengine.events import Draft
+from videoengine.errors import UsageError
+from videoengine.events import SCHEMA, Draft, Event, Evidence, event_key, plain
 from videoengine.frames import Frame, Pixels
 from videoengine.media_time import EpochClock
+from videoengine.stages import NamedArray
+
+TRUTH: Final = "truth"
+"""`stage` of the events that a source knows to be true."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,8 @@ class SourceInfo:
     sample_aspect_ratio: Fraction = Fraction(1)
     rotation: int = 0
     bit_depth: int = 8
+    content: str = ""
+    """Of a made video, a hash of all that its pictures are computed from; else empty."""
 
 
 @dataclass(slots=True)
@@ -166,3 +173,76 @@ class LiveFeed(Protocol):
     def stop(self) -> None:
         """End the iteration after the frame yielded last; returns at once, safe to call twice."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What is known of one frame by whoever made or annotated it."""
+
+    events: tuple[Event, ...] = ()
+    """Points of the stage `truth` that cover the frame: the kinds and payloads of the log."""
+    arrays: tuple[NamedArray, ...] = ()
+    """Those that were asked for, in the order of their names."""
+
+    def of(self, kind: str) -> list[Event]:
+        """Return the events of one kind."""
+        return [event for event in self.events if event.kind == kind]
+
+    def array(self, name: str) -> NamedArray:
+        """Return the array of this name; it must have been asked for."""
+        return next(array for array in self.arrays if array.name == name)
+
+
+@runtime_checkable
+class HasTruth(Protocol):
+    """What a simulated or annotated source offers beside `Source`: trainers and scorers use it."""
+
+    @property
+    def truth_arrays(self) -> tuple[str, ...]:
+        """Names of the arrays that `truth` can give."""
+        ...
+
+    def truth(self, frame: Frame, *, arrays: Collection[str] = ()) -> Truth:
+        """Return what is known of a frame that this source yielded.
+
+        Args:
+            frame: The frame.
+            arrays: Names of the arrays wanted. What can only be measured in a picture, such as
+                the boxes of instruments, is stated where at least one is.
+
+        Raises:
+            UsageError: There is no such array.
+        """
+        ...
+
+
+def with_truth(source: Source, *, arrays: Collection[str] = ()) -> Iterator[tuple[Frame, Truth]]:
+    """Yield each frame of a source with what is known of it.
+
+    Raises:
+        UsageError: The source knows no truth, or not these arrays.
+    """
+    if not isinstance(source, HasTruth):
+        raise UsageError(
+            "Nothing is known of this video but its pictures",
+            got=source.info.uri,
+            allowed="a source that offers truth, such as sim://cholecystectomy?seed=7",
+        )
+    # Truth first: a source then makes the picture and the arrays in one go.
+    return ((frame, source.truth(frame, arrays=arrays)) for frame in source)
+
+
+def true_events(frame: Frame, drafts: Sequence[Draft]) -> tuple[Event, ...]:
+    """Return what a source states about one of its frames, as events of the stage `truth`."""
+    events: list[Event] = []
+    for ordinal, draft in enumerate(drafts):
+        place = (frame.pts_ns, frame.end_ns)
+        key = event_key(frame.stream_id, frame.epoch, TRUTH, "", "", *place, draft.kind, ordinal)
+        evidence = [Evidence(frame.stream_id, frame.epoch, *place).to_json()]
+        events.append(
+            Event(
+                SCHEMA, -1, key, "", draft.kind, frame.stream_id, frame.epoch, *place, TRUTH,
+                "", "", plain(draft.payload), draft.confidence, evidence,
+            )
+        )  # fmt: skip
+    return tuple(events)
