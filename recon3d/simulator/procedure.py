@@ -1,0 +1,103 @@
+"""Procedure files: TOML that says how a procedure goes.
+
+A user adds a procedure by writing such a file and giving its path; no code changes.
+`procedures/cholecystectomy.toml` explains every key where it is first used.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from videoengine.errors import UsageError, nearest
+from videoengine.recon3d.simulator.grammar import END, END_NAME, Procedure
+from videoengine.recon3d.simulator.procedure_reader import Reader
+from videoengine.recon3d.simulator.toml_table import Table, read_toml
+
+FOLDER: Final = Path(__file__).parent / "procedures"
+
+
+def procedure_names() -> list[str]:
+    """Return the names of the procedures that ship with videoengine."""
+    return sorted(path.stem for path in FOLDER.glob("*.toml"))
+
+
+def load_procedure(name: str) -> Procedure:
+    """Read a procedure by name, or from the path of a TOML file.
+
+    Raises:
+        UsageError: Unknown procedure (with the nearest name), or a file that contradicts itself
+            (with its line).
+    """
+    path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
+    if not path.is_file():
+        raise UsageError(
+            "No such procedure",
+            got=repr(name),
+            allowed=", ".join(procedure_names()) + ", or the path of a .toml file",
+            remedy=nearest(name, procedure_names()),
+        )
+    top = read_toml(path)
+    procedure = Reader(top).procedure(path.stem)
+    _check_order(procedure, top)
+    _check_length(procedure, top)
+    _check_motions(procedure, top)
+    return procedure
+
+
+def _check_order(procedure: Procedure, top: Table) -> None:
+    """Refuse a phase that is never reached, or from which the end is never reached."""
+    phases = procedure.phases
+    onward = {n: {to for to, _ in rule.following} for n, rule in enumerate(phases)}
+    reached = {0}
+    for _ in phases:
+        reached |= {to for n in reached if n != END for to in onward[n]}
+    interrupting = {rule.interruption.phase for rule in phases if rule.interruption is not None}
+    ending = {END}
+    for _ in phases:
+        ending |= {n for n, to in onward.items() if to & ending}
+    tables = top.tables("phases")
+    for number, rule in enumerate(phases):
+        name = rule.label.name
+        if number not in reached | interrupting:
+            raise tables[number].error(
+                "name", "No phase leads to this one", got=repr(name), remedy="Name it in a next."
+            )
+        if number in reached and number not in ending:
+            raise tables[number].error(
+                "next",
+                "No way leads out of this phase",
+                got=repr(name),
+                remedy=f"Add {END_NAME} = 1 to its next, or a phase that leads to the end.",
+            )
+
+
+def _check_length(procedure: Procedure, top: Table) -> None:
+    """Refuse a time scale at which even the quickest way to the end takes too long."""
+    phases = procedure.phases
+    quickest = {END: 0.0} | {n: float("inf") for n in range(len(phases))}
+    for _ in phases:
+        for number, rule in enumerate(phases):
+            rest = min(quickest[to] for to, _ in rule.following)
+            quickest[number] = rule.duration_s.least * procedure.time_scale + rest
+    if quickest[0] > procedure.longest_s:
+        raise top.table("length").error(
+            "time_scale",
+            "Even the shortest phases last longer than the procedure may",
+            got=f"{quickest[0] / 60.0:.1f} minutes",
+            allowed=f"up to {procedure.longest_s / 60.0:g} minutes",
+            remedy="Make time_scale smaller.",
+        )
+
+
+def _check_motions(procedure: Procedure, top: Table) -> None:
+    """Refuse a camera that advances in a cavity, or follows hands in a tube."""
+    tube = procedure.anatomy == "tube"
+    for rule, table in zip(procedure.phases, top.tables("phases"), strict=True):
+        if (rule.view.motion == "follow") == tube:
+            raise table.table("view").error(
+                "motion",
+                f"This motion does not fit the anatomy {procedure.anatomy!r}",
+                got=repr(rule.view.motion),
+                remedy="Use another motion." if tube else 'Write motion = "follow".',
+            )
