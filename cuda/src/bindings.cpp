@@ -5,6 +5,7 @@ namespace nb = nanobind;
 
 void bind_color_conversion(nb::module_& module);
 void bind_frame_statistics(nb::module_& module);
+void bind_scene_renderer(nb::module_& module);
 
 namespace {
 
@@ -33,4 +34,5 @@ NB_MODULE(_native, module) {
   module.def("instruction_set", &instruction_set);
   bind_color_conversion(module);
   bind_frame_statistics(module);
+  bind_scene_renderer(module);
 }

@@ -12,12 +12,7 @@
 #include <cstdint>
 
 #include "videoengine/color_conversion.h"
-
-#ifdef __CUDACC__
-#define VIDEOENGINE_HD __host__ __device__ __forceinline__
-#else
-#define VIDEOENGINE_HD inline __attribute__((always_inline))
-#endif
+#include "videoengine/host_device.h"
 
 namespace videoengine::statistics {
 
