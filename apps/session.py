@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import platform
 import re
 import subprocess
@@ -83,6 +84,7 @@ def this_machine() -> str:
     return f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
 
 
+@functools.cache
 def git_commit() -> str | None:
     """Return the git commit of a checkout, or None for an installed wheel."""
     root = Path(__file__).resolve().parent.parent

@@ -107,10 +107,13 @@ def reopen_source(case: Case, source: str | Path | None = None) -> Source:
         fps=options.get("fps"),
         stamps=options.get("stamps"),
     )
-    content = options.get("content", opened.info.content)
-    if opened.info.content != content:
+    if options.get("content", opened.info.content) != opened.info.content:
         opened.close()
-        raise _changed(place, f"content {opened.info.content[:12]}…", f"{str(content)[:12]}…")
+        raise SourceError(
+            f"{place} is not the video that was analyzed",
+            got="another content: its files, or videoengine, have changed",
+            remedy="Go back to those of the analysis, or analyze it anew into another --out.",
+        )
     return opened
 
 
@@ -152,19 +155,19 @@ def locate_source(case: Case, source: str | Path | None = None) -> tuple[str, di
 
 def _same_source(path: Path, record: SourceRecord) -> None:
     if not path.is_dir() and path.stat().st_size != record.size:
-        raise _changed(path.name, f"{path.stat().st_size} bytes", f"{record.size} bytes")
+        raise _changed(path, f"{path.stat().st_size} bytes", f"{record.size} bytes")
     _same(path, record.sha256, "The source")
 
 
 def _same(path: Path, sha256: Any, what: str) -> None:
     found = fingerprint(path)[1]
     if found != sha256:
-        raise _changed(path.name, f"SHA-256 {found[:12]}…", f"SHA-256 {str(sha256)[:12]}…", what)
+        raise _changed(path, f"SHA-256 {found[:12]}…", f"SHA-256 {str(sha256)[:12]}…", what)
 
 
-def _changed(name: str, got: str, allowed: str, what: str = "The source") -> SourceError:
+def _changed(path: Path, got: str, allowed: str, what: str = "The source") -> SourceError:
     return SourceError(
-        f"{what} {name} is not the one that was analyzed",
+        f"{what} {path.name} is not the one that was analyzed",
         got=got,
         allowed=allowed,
         remedy="Name the unchanged one: --source PATH, or analyze this one into another --out.",

@@ -19,12 +19,7 @@ def new_target(target: Path, *, folder: bool = False) -> Iterator[Path]:
     Raises:
         OutputError: The target exists, or the system refuses to write.
     """
-    if target.exists() or target.is_symlink():
-        raise OutputError(
-            f"{target} exists already",
-            allowed="a path that does not exist yet",
-            remedy="Choose another --out.",
-        )
+    refuse_existing(target)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
         if folder:
@@ -34,7 +29,7 @@ def new_target(target: Path, *, folder: bool = False) -> Iterator[Path]:
         yield temporary
         _settle(temporary)
         if target.exists():
-            raise OutputError(f"{target} appeared while it was written", remedy="Export again.")
+            raise OutputError(f"{target} appeared while it was written", remedy="Try again.")
         durable.rename(temporary, target)
     except OSError as error:
         raise unwritable(target, error) from error
@@ -43,6 +38,16 @@ def new_target(target: Path, *, folder: bool = False) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
         else:
             temporary.unlink(missing_ok=True)
+
+
+def refuse_existing(target: Path) -> None:
+    """Raise OutputError when something stands at `target`."""
+    if target.exists() or target.is_symlink():
+        raise OutputError(
+            f"{target} exists already",
+            allowed="a path that does not exist yet",
+            remedy="Choose another --out.",
+        )
 
 
 def unwritable(target: Path, error: OSError) -> OutputError:

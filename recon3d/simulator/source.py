@@ -130,7 +130,7 @@ class SimulatedSource:
             size=filming.size,
             time_base=1 / fps,
             rate_fps=float(fps),
-            duration_ns=round(take.duration * NS_PER_SECOND),
+            duration_ns=take.duration_ns,
             frame_count=take.frame_count,
             content=_content(take),
         )
@@ -217,7 +217,7 @@ class SimulatedSource:
         if not same:
             raise SourceError(
                 f"{self.info.uri} is not the video that was read before",
-                got="another procedure file, or another version of the simulator",
+                got="other pictures: the procedure file or the simulator has changed",
                 remedy="Analyze it anew into another --out.",
             )
         self._next = count

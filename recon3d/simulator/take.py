@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, cast, get_args
 
 from videoengine.errors import UsageError, nearest
 from videoengine.media_time import NS_PER_SECOND, parse_duration
-from videoengine.recon3d.simulator.plan import TICKS_PER_SECOND, Plan
+from videoengine.recon3d.simulator.plan import TICK_NS, Plan
 
 View = Literal["mono", "left", "right"]
 VIEWS: Final[tuple[View, ...]] = get_args(View)
@@ -95,7 +95,7 @@ class Take:
 
     def __post_init__(self) -> None:
         """Refuse a piece that the procedure does not have."""
-        length_ns = self.plan.ticks * (NS_PER_SECOND // TICKS_PER_SECOND)
+        length_ns = self.plan.ticks * TICK_NS
         start_ns = self.filming.start_ns
         asked_ns = self.filming.duration_ns
         if start_ns < length_ns and start_ns + (asked_ns or 0) <= length_ns:
@@ -113,26 +113,29 @@ class Take:
         )
 
     @property
-    def duration(self) -> Fraction:
-        """Length of the piece in seconds, exact."""
-        asked_ns = self.filming.duration_ns
-        if asked_ns is not None:
-            return Fraction(asked_ns, NS_PER_SECOND)
-        return Fraction(self.plan.ticks, TICKS_PER_SECOND) - self.start
+    def start_ns(self) -> int:
+        """Where the piece begins, from the start of the procedure."""
+        return self.filming.start_ns
 
     @property
-    def start(self) -> Fraction:
-        """Where the piece begins, in seconds from the start of the procedure, exact."""
-        return Fraction(self.filming.start_ns, NS_PER_SECOND)
+    def end_ns(self) -> int:
+        """Where the piece ends, from the start of the procedure."""
+        asked_ns = self.filming.duration_ns
+        return self.plan.ticks * TICK_NS if asked_ns is None else self.start_ns + asked_ns
+
+    @property
+    def duration_ns(self) -> int:
+        """Length of the piece."""
+        return self.end_ns - self.start_ns
 
     @property
     def frame_count(self) -> int:
         """Number of frames whose stamp lies in the piece."""
-        return math.ceil(self.duration * self.filming.fps)
+        return math.ceil(Fraction(self.duration_ns, NS_PER_SECOND) * self.filming.fps)
 
     def time_s(self, number: int) -> Fraction:
         """Return when frame `number` is taken, in seconds from the start of the procedure."""
-        return self.start + number / self.filming.fps
+        return Fraction(self.start_ns, NS_PER_SECOND) + number / self.filming.fps
 
 
 def parse_seed(text: str) -> int:

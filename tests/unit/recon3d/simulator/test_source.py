@@ -3,109 +3,30 @@ from __future__ import annotations
 import itertools
 import re
 import threading
-from collections.abc import Collection
 from fractions import Fraction
 from typing import Any
 
-import numpy as np
 import pytest
+from support.simulated import FakeSimulation, small_plan
 
 from videoengine.errors import SourceError, UsageError
-from videoengine.payloads import Label
 from videoengine.recon3d.simulator import source as module
-from videoengine.recon3d.simulator.plan import Gaze, Incident, Outside, PhaseSpan, Plan, Site
 from videoengine.recon3d.simulator.source import SimulatedSource
 from videoengine.recon3d.simulator.take import Filming, Take
-from videoengine.recon3d.simulator.truth import FrameTruth, SimulatedFrame, ToolTruth
 from videoengine.sources import HasTruth, Source, with_truth
 from videoengine.streams import PacedSource
-from videoengine.vocabularies import vocabulary
-
-PHASES = vocabulary("cholec80/phase@1").labels
-TOOLS = vocabulary("cholect50/instrument@1").labels
-SITE = Site("null_target", 0.5, 0.5)
-
-
-def plan(seed: int = 1) -> Plan:
-    """10 s: two phases, outside from 4 s to 5 s, a lens soiled at 6 s and wiped at 8 s."""
-    return Plan(
-        procedure="cholecystectomy",
-        anatomy="cavity",
-        seed=seed,
-        ticks=250,
-        phases=(PhaseSpan(PHASES[0], 0, 100), PhaseSpan(PHASES[1], 100, 250)),
-        visits=(),
-        incidents=(
-            Incident("lens_soiled", 150, 151, SITE, 0.7),
-            Incident("lens_wiped", 200, 201, SITE, 1.0),
-        ),
-        outside=(Outside("theatre", 100, 125),),
-        gazes=(Gaze(0, 0, SITE, 60.0, 0.0, 0.0, 0.0),),
-    )
-
-
-class FakeSimulation:
-    """Gray pictures whose level tells the time; counts what is rendered, by one at a time."""
-
-    camera: Any = None
-
-    def __init__(self, made: Plan, size: tuple[int, int] = (64, 64)) -> None:
-        self.plan, self.size = made, size
-        self.rendered: list[tuple[int, Fraction]] = []
-        self._busy = threading.Lock()
-
-    def frame(
-        self,
-        time_s: Fraction,
-        *,
-        number: int,
-        arrays: Collection[str] = (),
-        next_time_s: Fraction | None = None,
-    ) -> SimulatedFrame:
-        assert self._busy.acquire(blocking=False), "two threads at once"
-        try:
-            self.rendered.append((number, time_s))
-            shape = (self.size[1], self.size[0])
-            rgb = np.full((*shape, 3), int(time_s * 10) % 256, np.uint8)
-            found = {name: np.zeros(shape, np.float32) for name in arrays}
-            return SimulatedFrame(rgb, self.known(time_s, number, (0.1, 0.2, 0.3, 0.4)), found)
-        finally:
-            self._busy.release()
-
-    def truth(self, time_s: Fraction, *, number: int) -> FrameTruth:
-        return self.known(time_s, number, None)
-
-    def known(self, time_s: Fraction, number: int, box: Any) -> FrameTruth:
-        tick = int(time_s * 25)
-        phase = self.plan.phase_at(tick)
-        verb, target = Label("v", 0, "grasp"), Label("t", 0, "liver")
-        tool = ToolTruth(3, TOOLS[0], box, (), np.eye(4), 0.0, (0.0, 0.0, 60.0), verb, target)
-        return FrameTruth(
-            number=number,
-            tick=tick,
-            time_ns=int(time_s * 10**9),
-            inside=not self.plan.is_outside(tick),
-            phase=phase.label,
-            phase_progress=0.0,
-            next_phase=PHASES[1] if phase.label == PHASES[0] else None,
-            remaining_s=10 - tick / 25,
-            tools=(tool,) if tick >= 25 else (),
-            world_from_camera=np.eye(4),
-            gain=None,
-            bag_visible=False,
-        )
 
 
 def opened(simulation: FakeSimulation | None = None, **options: Any) -> SimulatedSource:
     filming = Filming(size=(64, 64), **options)
-    made: Any = simulation or FakeSimulation(plan())
+    made: Any = simulation or FakeSimulation(small_plan())
     return SimulatedSource(
         "sim://cholecystectomy?seed=1", Take(made.plan, filming), made, stream_id="s0"
     )
 
 
 def test_frames_are_stamped_exactly_and_none_is_rendered_unasked() -> None:
-    simulation = FakeSimulation(plan())
+    simulation = FakeSimulation(small_plan())
     source: Source = opened(simulation, fps=Fraction(30_000, 1001))
     frames = list(source)
     assert [frame.pts for frame in frames] == list(range(300))
@@ -119,7 +40,7 @@ def test_frames_are_stamped_exactly_and_none_is_rendered_unasked() -> None:
 
 
 def test_a_piece_begins_at_stamp_zero_and_shows_its_part() -> None:
-    simulation = FakeSimulation(plan())
+    simulation = FakeSimulation(small_plan())
     source = opened(
         simulation, start_ns=2 * 10**9, duration_ns=10**9, fps=Fraction(10), view="left"
     )
@@ -131,7 +52,7 @@ def test_a_piece_begins_at_stamp_zero_and_shows_its_part() -> None:
 
 
 def test_pixels_asked_for_by_many_threads_are_rendered_one_at_a_time() -> None:
-    simulation = FakeSimulation(plan())
+    simulation = FakeSimulation(small_plan())
     frames = list(opened(simulation))
     threads = [threading.Thread(target=frame.pixels.rgb) for frame in frames[:40] for _ in range(2)]
     for thread in threads:
@@ -160,8 +81,8 @@ def test_another_procedure_or_another_picture_is_not_resumed() -> None:
     next(iter(first))
     position = first.position()
     with pytest.raises(SourceError, match="not the video that was read before"):
-        opened(FakeSimulation(plan(seed=2))).resume(position, [])
-    with pytest.raises(SourceError, match="another version of the simulator"):
+        opened(FakeSimulation(small_plan(seed=2))).resume(position, [])
+    with pytest.raises(SourceError, match="the simulator has changed"):
         opened().resume({**position, "check": 1}, [])
 
 
@@ -213,7 +134,7 @@ def test_soiling_lasts_from_a_soiling_to_the_wipe() -> None:
 
 
 def test_truth_with_arrays_renders_each_frame_once_and_states_boxes() -> None:
-    simulation = FakeSimulation(plan())
+    simulation = FakeSimulation(small_plan())
     source = opened(simulation, start_ns=2 * 10**9, duration_ns=400_000_000)
     for frame, truth in with_truth(source, arrays=("mask/tool", "depth")):
         frame.pixels.rgb()
@@ -267,6 +188,6 @@ def test_a_source_without_truth_is_refused() -> None:
 def test_a_bad_uri_says_what_is_allowed(
     uri: str, says: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "plan_of", lambda _, seed: plan(seed))
+    monkeypatch.setattr(module, "plan_of", lambda _, seed: small_plan(seed))
     with pytest.raises(UsageError, match=re.escape(says)):
         module.take_of(uri)
