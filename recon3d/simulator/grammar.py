@@ -60,7 +60,7 @@ class WorkRule:
     visit_actions: tuple[int, int]
     """Fewest and most actions before the instrument leaves."""
     order: Order
-    """Actions are drawn by weight, or come as they are listed until the phase is over."""
+    """Actions are drawn by weight, or come once as they are listed."""
     actions: tuple[ActionRule, ...]
 
 

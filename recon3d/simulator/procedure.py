@@ -47,29 +47,30 @@ def load_procedure(name: str) -> Procedure:
 
 def _check_order(procedure: Procedure, top: Table) -> None:
     """Refuse a phase that is never reached, or from which the end is never reached."""
-    phases = procedure.phases
+    phases, tables = procedure.phases, top.tables("phases")
     onward = {n: {to for to, _ in rule.following} for n, rule in enumerate(phases)}
-    reached = {0}
     for _ in phases:
-        reached |= {to for n in reached if n != END for to in onward[n]}
+        for to in onward.values():
+            to |= {far for n in to if n != END for far in onward[n]}
     interrupting = {rule.interruption.phase for rule in phases if rule.interruption is not None}
-    ending = {END}
-    for _ in phases:
-        ending |= {n for n, to in onward.items() if to & ending}
-    tables = top.tables("phases")
-    for number, rule in enumerate(phases):
-        name = rule.label.name
-        if number not in reached | interrupting:
+    for number in range(1, len(phases)):
+        if number not in onward[0] | interrupting:
             raise tables[number].error(
-                "name", "No phase leads to this one", got=repr(name), remedy="Name it in a next."
+                "name",
+                "No phase leads to this one",
+                got=repr(phases[number].label.name),
+                remedy="Name it in the next of another.",
             )
-        if number in reached and number not in ending:
-            raise tables[number].error(
-                "next",
-                "No way leads out of this phase",
-                got=repr(name),
-                remedy=f"Add {END_NAME} = 1 to its next, or a phase that leads to the end.",
-            )
+    stuck = [n for n in range(len(phases)) if END not in onward[n]]
+    if stuck:
+        # rather a phase of the loop itself than one on the way into it
+        number = min(stuck, key=lambda n: (n not in onward[n], len(onward[n])))
+        raise tables[number].error(
+            "next",
+            "No way leads out of this phase",
+            got=repr(phases[number].label.name),
+            remedy=f"Add {END_NAME} = 1 to its next, or a phase that leads to the end.",
+        )
 
 
 def _check_length(procedure: Procedure, top: Table) -> None:

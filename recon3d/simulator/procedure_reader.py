@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, cast
 
 from videoengine.canonical import as_items
 from videoengine.errors import nearest
@@ -81,7 +81,7 @@ class Reader:
         top = self._top
         if top.has("description"):
             top.text("description")
-        anatomy: AnatomyName = "tube" if top.text("anatomy", ANATOMIES) == "tube" else "cavity"
+        anatomy = cast(AnatomyName, top.text("anatomy", ANATOMIES))
         length, pace = top.table("length"), top.table("pace")
         minutes = length.pair("minutes", 0.5, 600.0)
         found = Procedure(
@@ -176,12 +176,8 @@ class Reader:
         return found
 
     def _view(self, table: Table) -> ViewRule:
-        motion: Motion = "follow"
-        chosen = table.text("motion", MOTIONS)
-        for known in MOTIONS:
-            motion = known if known == chosen else motion
         found = ViewRule(
-            motion,
+            cast(Motion, table.text("motion", MOTIONS)),
             table.pair("distance_mm", 5.0, 200.0),
             table.pair("azimuth_deg", -180.0, 180.0),
             table.pair("elevation_deg", -60.0, 60.0),
@@ -192,7 +188,7 @@ class Reader:
         return found
 
     def _work_rule(self, table: Table) -> WorkRule:
-        order: Order = "listed" if table.text("order", ORDERS) == "listed" else "drawn"
+        order = cast(Order, table.text("order", ORDERS))
         fewest, most = table.pair("visit_actions", 1, 100)
         found = WorkRule(
             self._port(table, "port"),
@@ -247,8 +243,7 @@ class Reader:
             )
 
     def _effect(self, table: Table) -> Effect:
-        chosen = table.text("kind", EFFECTS)
-        kind = next(known for known in EFFECTS if known == chosen)
+        kind = cast(IncidentKind, table.text("kind", EFFECTS))
         burst = kind not in ("clip", "cut")
         found = Effect(
             kind,
