@@ -40,6 +40,8 @@ from realism_statistics import SIDE, statistics_in_view
 SHARED: Final = Path(os.environ.get("VIDEOENGINE_SHARED", ROOT.parent / "shared"))
 MODALITIES: Final = {"cholecystectomy": "laparoscopy", "colonoscopy": "colonoscopy"}
 MOTION: Final = ("flow_median", "flow_q95")
+FINE: Final = ("spectrum_slope", "sharpness", "noise")
+"""Statistics of fine detail."""
 GRAIN: Final = 2
 ROWS: Final = 6
 COLUMNS: Final = 6
@@ -54,6 +56,8 @@ def table(clip: Clip) -> Table:
     found: Table = {}
     for picture in clip.pictures:
         row = statistics_in_view(picture.rgb, picture.view)
+        if clip.enlarged:
+            row = {name: value for name, value in row.items() if name not in FINE}
         row |= dict(zip(MOTION, picture.motion or (), strict=False))
         for name, value in row.items():
             found.setdefault(name, []).append(value)
@@ -198,8 +202,7 @@ def measured(arguments: argparse.Namespace, folder: Path | None) -> dict[str, An
     if modality == "laparoscopy":
         real, others = clips.real_laparoscopy(data), clips.real_robotic(data)
     else:
-        polyps, colon = clips.colonoscopy(data)
-        real, others = [polyps], [colon]
+        real, others = clips.real_colonoscopy(data), clips.rendered_colonoscopy(data)
     made = [] if folder is None else clips.simulated(folder, modality)
     tables = {clip.name: table(clip) for clip in (*real, *made, *others)}
     rows = side_by_side([tables[c.name] for c in real], [tables[c.name] for c in made])
@@ -215,9 +218,11 @@ def measured(arguments: argparse.Namespace, folder: Path | None) -> dict[str, An
     }
     if arguments.look and made:
         write_look(arguments.look, [*real, *others], made, arguments.shuffled)
+    if any(clip.enlarged for clip in real):
+        found["discriminator"] = {"left_out": "no real video of colonoscopy, only small stills"}
+        return found
     names = [name for name in rows if name not in MOTION]
-    if modality == "laparoscopy":
-        found["controls"] = controls(real, names)
+    found["controls"] = controls(real, names)
     found["discriminator"] = compare(real, made, names)
     return found
 

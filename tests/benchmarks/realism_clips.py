@@ -67,6 +67,8 @@ class Clip:
     pictures: list[Picture] = field(default_factory=list)
     left_out: list[int] = field(default_factory=list)
     """Places, among the pictures tried, of those out of the body."""
+    enlarged: bool = False
+    """The pictures were smaller than SIDE: their fine detail says nothing."""
 
 
 def resized(rgb: Image) -> Image:
@@ -81,8 +83,8 @@ def resized(rgb: Image) -> Image:
 class Eye:
     """Finds the view of the pictures of one clip and says which lie in the body."""
 
-    def __init__(self, modality: str) -> None:
-        self.rule = RULES[modality]
+    def __init__(self, modality: str | None) -> None:
+        self.rule = None if modality is None else RULES[modality]
         self.last: ViewCircle | None = None
 
     def look(self, rgb: Image) -> View | None:
@@ -91,7 +93,7 @@ class Eye:
         color = Color(full_range=True)
         pixels = Pixels(lambda: (rgb,), layout="rgb24", size=(width, height), color=color)
         statistics = statistics_of(pixels)
-        if score_of(cues_of(statistics), self.rule) >= THRESHOLD:
+        if self.rule and score_of(cues_of(statistics), self.rule) >= THRESHOLD:
             return None
         circle = fit_circle(statistics, pixels, self.last)
         if circle is None and np.mean(rgb.max(axis=2) < BLACK) > SURROUND:
@@ -126,6 +128,9 @@ def pairs_of(path: Path, count: int) -> Iterator[tuple[Image, Image | None, floa
         total = stream.frames or round(
             float((stream.duration or 0) * (stream.time_base or 0)) * fps
         )
+        if min(stream.width, stream.height) < SIDE:
+            got = f"{stream.width}x{stream.height}"
+            raise SystemExit(f"{path}: at least {SIDE} pixels on the short side, got {got}")
         if total < 2:
             raise SystemExit(f"{path}: a video of at least 2 frames is needed, got {total}")
         chosen = {round(value) for value in np.linspace(0, total - 2, min(count, total - 1))}
@@ -140,8 +145,11 @@ def pairs_of(path: Path, count: int) -> Iterator[tuple[Image, Image | None, floa
 
 
 def clip_of(name: str, kind: Kind, modality: str, sources: list[Path]) -> Clip:
-    """Return the clip of videos, or of stills when the first source is no mp4."""
-    clip, eye = Clip(name, kind), Eye(modality)
+    """Return the clip of videos, or of stills when the first source is no mp4.
+
+    A rendered set keeps every picture: the rule out of the body was made for real ones.
+    """
+    clip, eye = Clip(name, kind), Eye(None if kind == "rendered" else modality)
     if sources[0].suffix == ".mp4":
         share = max(1, round(PICTURES / len(sources)))
         found = (pair for path in sources for pair in pairs_of(path, share))
@@ -177,18 +185,24 @@ def real_robotic(data: Path) -> list[Clip]:
     return [clip_of("EndoNeRF pulling (da Vinci)", "real", "robotic", source)]
 
 
-def colonoscopy(data: Path) -> list[Clip]:
-    """Return what there is: five real stills of polyps, and a rendered colon for scale."""
+def real_colonoscopy(data: Path) -> list[Clip]:
+    """Return all there is: five small stills of polyps, cut out of a figure."""
     sheet = cv2.imread(str(data / "polyp_segmentation/out_2.png"))[..., ::-1]
     height, width = sheet.shape[:2]
-    polyps = Clip("polyps (5 small stills)", "real")
-    for left in POLYP_COLUMNS:
+    clips = []
+    for number, left in enumerate(POLYP_COLUMNS):
         columns = slice(width * left // 364, width * (left + 64) // 364)
         rgb = resized(np.ascontiguousarray(sheet[height * 17 // 273 : height * 83 // 273, columns]))
         inner = View(rgb.shape[1] / 2, rgb.shape[0] / 2, POLYP_RADIUS * SIDE, True)
-        polyps.pictures.append(Picture(rgb, inner, None))
+        pictures = [Picture(rgb, inner, None)]
+        clips.append(Clip(f"polyp still {number + 1}", "real", pictures, enlarged=True))
+    return clips
+
+
+def rendered_colonoscopy(data: Path) -> list[Clip]:
+    """Return SimCol3D, itself a rendering: for scale, never for real."""
     stills = sorted((data / "simcol3d").glob("FrameBuffer*.png"))
-    return [polyps, clip_of("SimCol3D", "rendered", "colonoscopy", stills)]
+    return [clip_of("SimCol3D", "rendered", "colonoscopy", stills)]
 
 
 def simulated(folder: Path, modality: str) -> list[Clip]:
