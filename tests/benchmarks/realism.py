@@ -203,12 +203,15 @@ def measured(arguments: argparse.Namespace, folder: Path | None) -> dict[str, An
         real, others = clips.real_laparoscopy(data), clips.real_robotic(data)
     else:
         real, others = clips.real_colonoscopy(data), clips.rendered_colonoscopy(data)
-    made = [] if folder is None else clips.simulated(folder, modality)
+    tried = [] if folder is None else clips.simulated(folder, modality)
+    made = [clip for clip in tried if clip.pictures]
+    if tried and not made:
+        raise SystemExit("The engine takes every simulated picture for out of the body")
     tables = {clip.name: table(clip) for clip in (*real, *made, *others)}
     rows = side_by_side([tables[c.name] for c in real], [tables[c.name] for c in made])
     printed(rows, {clip.name: tables[clip.name] for clip in others})
     found: dict[str, Any] = {
-        "clips": counts((*real, *made, *others)),
+        "clips": counts((*real, *tried, *others)),
         "statistics": rows,
         "for_scale": {
             c.name: {n: round(float(np.median(v)), 4) for n, v in tables[c.name].items()}
