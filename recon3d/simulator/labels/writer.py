@@ -17,6 +17,8 @@ from videoengine.recon3d.simulator.labels.plan_file import write_camera_file, wr
 from videoengine.recon3d.simulator.labels.tracks import TracksWriter
 from videoengine.recon3d.simulator.piece import Piece
 from videoengine.recon3d.simulator.plan import Plan
+from videoengine.recon3d.simulator.questions import FILE as QUESTIONS
+from videoengine.recon3d.simulator.questions import make_questions, write_questions
 from videoengine.recon3d.simulator.truth import Camera, FrameTruth, Poses, SimulatedFrame
 
 WRITERS: Final[dict[str, type[FormatWriter]]] = {
@@ -117,6 +119,8 @@ def write_plan_labels(
     cholect50.write_plan(setting)
     if poses_1hz is not None:
         trajectory.write_poses(setting, poses_1hz)
+    questions = make_questions(plan, poses_1hz, start_ns=start_ns, end_ns=end_ns)
+    write_questions(folder / QUESTIONS, questions)
 
 
 def arrays_of(formats: Collection[str]) -> frozenset[str]:
