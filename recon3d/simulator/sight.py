@@ -1,0 +1,211 @@
+"""The truth about one frame: from the plan and the poses, and from the labels when it is rendered."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from videoengine import _native
+from videoengine.payloads import Label
+from videoengine.recon3d.simulator.forms import turned
+from videoengine.recon3d.simulator.kinematics import ToolPose
+from videoengine.recon3d.simulator.piece import BAG_TARGET
+from videoengine.recon3d.simulator.plan import TICKS_PER_SECOND
+from videoengine.recon3d.simulator.scenery import intrinsics_of
+from videoengine.recon3d.simulator.truth import Box, FrameTruth, Keypoint, PolypTruth, ToolTruth
+from videoengine.recon3d.simulator.world import World, inverse
+from videoengine.vocabularies import vocabulary
+
+Array = NDArray[np.float64]
+NEAR_MM: Final = 0.5
+SHAFT_MM: Final = 25.0
+"""The keypoint `shaft` lies so far behind the wrist."""
+HIDDEN_MM: Final = 3.0
+"""What lies so much nearer than a keypoint hides it."""
+POLYP_SEEN_MM: Final = 150.0
+
+
+def sighted(
+    world: World,
+    seconds: float,
+    number: int,
+    *,
+    gain: float | None,
+    labels: NDArray[np.uint8] | None,
+    depth: NDArray[np.float32] | None,
+) -> FrameTruth:
+    """Return the truth about the frame at a moment."""
+    plan = world.plan
+    tick = int(seconds * TICKS_PER_SECOND + 1e-9)
+    inside = not plan.is_outside(tick)
+    pose = world.camera(seconds)
+    phase = plan.phase_at(tick)
+    place = plan.phases.index(phase)
+    following = plan.phases[place + 1].label if place + 1 < len(plan.phases) else None
+    tools = world.kinematics.tools(seconds) if inside else ()
+    bag = [a for v in plan.visits for a in v.actions if a.target.name == BAG_TARGET]
+    return FrameTruth(
+        number=number,
+        tick=tick,
+        time_ns=round(seconds * 1e9),
+        inside=inside,
+        phase=phase.label,
+        phase_progress=(seconds * TICKS_PER_SECOND - phase.start) / (phase.end - phase.start),
+        next_phase=following,
+        remaining_s=plan.duration_s - seconds,
+        tools=tuple(_tool(world, tool, pose, tick, labels, depth) for tool in tools),
+        world_from_camera=pose,
+        gain=gain,
+        bag_visible=bool(bag) and min(a.arrive for a in bag) <= tick < max(a.end for a in bag),
+        polyps=_polyps(world, seconds, pose, labels) if inside else (),
+        incidents=tuple(one for one in plan.incidents if one.start <= tick < one.end),
+    )
+
+
+def _tool(
+    world: World,
+    tool: ToolPose,
+    pose: Array,
+    tick: int,
+    labels: NDArray[np.uint8] | None,
+    depth: NDArray[np.float32] | None,
+) -> ToolTruth:
+    into_camera = inverse(pose)
+    tip = into_camera[:3, :3] @ tool.tip_mm + into_camera[:3, 3]
+    verb, target = _doing(tool, tick)
+    return ToolTruth(
+        track=tool.visit.number,
+        label=tool.visit.instrument,
+        box=None if labels is None else box_of(labels[..., 2] == tool.visit.number % 255 + 1),
+        keypoints=_keypoints(world, tool, into_camera, labels, depth),
+        world_from_tool=tool.world_from_tool,
+        jaw_angle_rad=tool.jaw_angle_rad,
+        tip_mm=(float(tip[0]), float(tip[1]), float(tip[2])),
+        verb=verb,
+        target=target,
+    )
+
+
+def _doing(tool: ToolPose, tick: int) -> tuple[Label, Label]:
+    action = tool.action
+    if action is not None and action.arrive <= tick < action.leave:
+        return action.verb, action.target
+    like = tool.visit.instrument.vocabulary
+    verbs, targets = (vocabulary(like.replace("instrument", kind)) for kind in ("verb", "target"))
+    return verbs.label("null_verb"), targets.label("null_target")
+
+
+def _keypoints(
+    world: World,
+    tool: ToolPose,
+    into_camera: Array,
+    labels: NDArray[np.uint8] | None,
+    depth: NDArray[np.float32] | None,
+) -> tuple[Keypoint, ...]:
+    frame = into_camera @ tool.world_from_tool
+    reach = float(np.linalg.norm(tool.tip_mm - tool.world_from_tool[:3, 3]))
+    half = 0.5 * tool.jaw_angle_rad
+    points = {"entry": _entry(world, frame), "shaft": frame @ [0, 0, -SHAFT_MM, 1], "wrist": frame[:, 3]}
+    for name, angle in (("jaw_left", half), ("jaw_right", -half)):
+        turned_by = frame @ turned("y", tool.wrist_bend_rad) @ turned("y", angle)
+        points[name] = turned_by @ [0, 0, reach, 1]
+    return tuple(
+        _keypoint(world, name, point, tool.visit.number, labels, depth) for name, point in points.items()
+    )
+
+
+def _entry(world: World, frame: Array) -> Array | None:
+    """Return where the shaft's axis comes into the picture, in camera coordinates."""
+    along = np.linspace(-300.0, 0.0, 601)
+    points = frame[:3, :3] @ np.stack([0 * along, 0 * along, along]) + frame[:3, 3:4]
+    ahead = points[2] >= NEAR_MM
+    if not ahead.any():
+        return None
+    pixels = np.full((len(along), 2), np.nan)
+    pixels[ahead] = projected(world, points[:, ahead].T)
+    inside = _within(world, pixels)
+    if not inside.any():
+        return None
+    first = int(np.argmax(inside))
+    return np.append(points[:, first], 1.0)
+
+
+def _within(world: World, pixels: Array) -> NDArray[np.bool_]:
+    width, height = world.optics.camera.size
+    with np.errstate(invalid="ignore"):
+        x, y = pixels[..., 0], pixels[..., 1]
+        return (x >= -0.5) & (x < width - 0.5) & (y >= -0.5) & (y < height - 0.5)
+
+
+def projected(world: World, points: Array) -> Array:
+    """Return the pixels (N, 2) of points (N, 3) in camera coordinates."""
+    out = np.empty((len(points), 2))
+    lens = intrinsics_of(world.optics.camera).astype(np.float64)
+    _native.camera_project(lens, np.ascontiguousarray(points, np.float64), out)
+    return out
+
+
+def _keypoint(
+    world: World,
+    name: str,
+    point: Array | None,
+    track: int,
+    labels: NDArray[np.uint8] | None,
+    depth: NDArray[np.float32] | None,
+) -> Keypoint:
+    if point is None or point[2] < NEAR_MM:
+        return Keypoint(name, 0.0, 0.0, 0)
+    x, y = projected(world, point[None, :3])[0].tolist()
+    if not bool(_within(world, np.asarray([x, y]))):
+        return Keypoint(name, x, y, 1)
+    if labels is None or depth is None:
+        return Keypoint(name, x, y, 2)
+    row, column = round(y), round(x)
+    own = labels[row, column, 2] == track % 255 + 1
+    hidden = not own and 0 < depth[row, column] < point[2] - HIDDEN_MM
+    return Keypoint(name, x, y, 1 if hidden else 2)
+
+
+def box_of(mask: NDArray[np.bool_]) -> Box | None:
+    """Return the normalised box around a mask's pixels, or None when it is empty."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return None
+    height, width = mask.shape
+    x, y = columns[0] / width, rows[0] / height
+    return (
+        float(x),
+        float(y),
+        float((columns[-1] + 1) / width - x),
+        float((rows[-1] + 1) / height - y),
+    )
+
+
+def _polyps(
+    world: World, seconds: float, pose: Array, labels: NDArray[np.uint8] | None
+) -> tuple[PolypTruth, ...]:
+    """Return the polyps ahead of the camera, the nearest first."""
+    into_camera = inverse(pose)
+    tick = seconds * TICKS_PER_SECOND
+    found: list[PolypTruth] = []
+    for number, polyp in enumerate(world.plan.polyps):
+        if polyp.resected is not None and tick >= polyp.resected:
+            continue
+        u, v = world.anatomy.locate(polyp.site)
+        at = into_camera[:3, :3] @ world.anatomy.point(u, v, seconds) + into_camera[:3, 3]
+        distance = float(np.linalg.norm(at))
+        if at[2] > NEAR_MM and distance < POLYP_SEEN_MM:
+            found.append(PolypTruth(number, None, polyp.size_mm, distance))
+    found.sort(key=lambda polyp: polyp.distance_mm)
+    if labels is not None and found:
+        box = box_of(labels[..., 3] == _polyp_id() + 1)
+        found[0] = PolypTruth(found[0].number, box, found[0].size_mm, found[0].distance_mm)
+    return tuple(found)
+
+
+def _polyp_id() -> int:
+    return vocabulary("videoengine/colonoscopy-target@1").label("polyp").id
+
+
