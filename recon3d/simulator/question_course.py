@@ -113,8 +113,8 @@ class Course:
         for (instrument, verb, target), stretches in sorted(spans.items()):
             state = f"{gerund(spoken(verb))} the {spoken(target)}"
             noun = article(spoken(instrument))
-            one = self._subject("triplet", f"{noun} {state}", noun, state, stretches)
-            found.append(replace(one, target=spoken(target)))
+            subject = self._subject("triplet", f"{noun} {state}", noun, state, stretches)
+            found.append(replace(subject, target=spoken(target)))
         return tuple(found)
 
     @cached_property

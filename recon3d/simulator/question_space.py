@@ -28,6 +28,8 @@ from videoengine.recon3d.simulator.randomness import Draws
 from videoengine.recon3d.simulator.truth import Poses
 
 Pair = tuple[str, str]
+LATE_NS: Final = 50_000_000
+"""How long after a whole second the frame that shows it may come."""
 CLEAR: Final = 0.08
 """Share of the picture by which one place must differ from another."""
 CLEAR_MM: Final = 8.0
@@ -68,7 +70,7 @@ def tips_of(course: Course, poses: Poses) -> Tips:
     offset = poses.time_ns[poses.tip_sample] - piece.start_ns
     second = offset // NS_PER_SECOND
     places = (poses.tip_px + 0.5) / np.array(poses.size)
-    usable = (offset % NS_PER_SECOND == 0) & (second >= 0) & (second < count)
+    usable = (offset % NS_PER_SECOND <= LATE_NS) & (second >= 0) & (second < count)
     usable &= ((places >= 0) & (places < 1)).all(axis=1)
     usable[usable] &= course.steady[second[usable]]
     tips = Tips({}, {})
@@ -149,7 +151,8 @@ def _halves(course: Course, tips: Tips, name: str, draws: Draws) -> QuestionSet:
 
 def _distances(tips: Tips, pair: Pair) -> NDArray[np.float64]:
     apart: NDArray[np.float64] = tips.points_mm[pair[0]] - tips.points_mm[pair[1]]
-    return np.linalg.norm(apart, axis=1)
+    distances: NDArray[np.float64] = np.linalg.norm(apart, axis=1)
+    return distances
 
 
 def _gap(course: Course, tips: Tips, pair: Pair, draws: Draws) -> QuestionSet:

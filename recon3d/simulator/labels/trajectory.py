@@ -92,4 +92,5 @@ def quaternions(rotations: NDArray[np.float64]) -> NDArray[np.float64]:
     longest = np.diagonal(multiples, axis1=1, axis2=2).argmax(axis=1)
     chosen = multiples[np.arange(len(m)), longest]
     chosen /= np.linalg.norm(chosen, axis=1, keepdims=True)
-    return np.where(chosen[:, 3:] < 0, -chosen, chosen)
+    unit: NDArray[np.float64] = np.where(chosen[:, 3:] < 0, -chosen, chosen)
+    return unit

@@ -14,9 +14,11 @@ from videoengine.recon3d.simulator.labels.endonerf import EndoNerfWriter
 from videoengine.recon3d.simulator.labels.format_writer import FormatWriter, Setting
 from videoengine.recon3d.simulator.labels.pictures import DepthWriter, FlowWriter
 from videoengine.recon3d.simulator.labels.plan_file import write_camera_file, write_plan_file
+from videoengine.recon3d.simulator.labels.terms import truth_of
 from videoengine.recon3d.simulator.labels.tracks import TracksWriter
 from videoengine.recon3d.simulator.piece import Piece
 from videoengine.recon3d.simulator.plan import Plan
+from videoengine.recon3d.simulator.pose_table import PoseTable
 from videoengine.recon3d.simulator.questions import FILE as QUESTIONS
 from videoengine.recon3d.simulator.questions import make_questions, write_questions
 from videoengine.recon3d.simulator.truth import Camera, FrameTruth, Poses, SimulatedFrame
@@ -33,7 +35,7 @@ WRITERS: Final[dict[str, type[FormatWriter]]] = {
     "flow": FlowWriter,
 }
 FORMATS: Final = tuple(WRITERS)
-"""Names of the formats that are written frame by frame; `plan.json` is always written."""
+"""Names of the formats that are written frame by frame; plan and questions are always written."""
 ARRAYS: Final = {
     "coco-instances": ("mask/track",),
     "coco-keypoints": ("mask/track",),
@@ -79,19 +81,28 @@ class LabelWriter:
         setting = Setting.of(folder, Piece(plan, start_ns=start_ns, end_ns=end_ns), fps, camera)
         write_plan_file(folder, setting.piece)
         write_camera_file(folder, camera)
+        self._setting = setting
+        self._table = PoseTable(camera)
+        self._closed = False
         self._writers = [WRITERS[name](setting) for name in FORMATS if name in formats]
 
     def add(self, frame: SimulatedFrame | FrameTruth) -> None:
         """Write what the formats say of one frame."""
+        truth = truth_of(frame)
+        if self._setting.times.begins_second(truth.number):
+            self._table.add(truth)
         has_pixels = isinstance(frame, SimulatedFrame)
         for writer in self._writers:
             if has_pixels or not writer.needs_pixels:
                 writer.add(frame)
 
     def close(self) -> None:
-        """Complete every file; safe to call twice."""
+        """Complete every file, and write the questions; safe to call twice."""
         for writer in self._writers:
             writer.close()
+        if not self._closed:
+            self._closed = True
+            _write_questions(self._setting, self._table.poses())
 
     def __enter__(self) -> Self:
         """Return the writer."""
@@ -111,7 +122,17 @@ def write_plan_labels(
     start_ns: int = 0,
     end_ns: int | None = None,
 ) -> None:
-    """Write the labels that need no pixel: plan, phases, instruments, triplets, poses at 1 Hz."""
+    """Write the labels that need no pixel: the plan, also in the field's formats, and questions.
+
+    Args:
+        folder: Where the labels go; made when it is not there.
+        plan: The procedure.
+        poses_1hz: Camera and tips at each whole second of the piece; without them there is no
+            trajectory, and no question of where things are.
+        fps: Rate that frames are numbered by, at least 1.
+        start_ns: Start of the piece in the procedure.
+        end_ns: End of the piece, None for that of the procedure.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     setting = Setting.of(folder, Piece(plan, start_ns=start_ns, end_ns=end_ns), fps)
     write_plan_file(folder, setting.piece)
@@ -119,8 +140,13 @@ def write_plan_labels(
     cholect50.write_plan(setting)
     if poses_1hz is not None:
         trajectory.write_poses(setting, poses_1hz)
-    questions = make_questions(plan, poses_1hz, start_ns=start_ns, end_ns=end_ns)
-    write_questions(folder / QUESTIONS, questions)
+    _write_questions(setting, poses_1hz)
+
+
+def _write_questions(setting: Setting, poses: Poses | None) -> None:
+    piece = setting.piece
+    questions = make_questions(piece.plan, poses, start_ns=piece.start_ns, end_ns=piece.end_ns)
+    write_questions(setting.folder / QUESTIONS, questions)
 
 
 def arrays_of(formats: Collection[str]) -> frozenset[str]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 import struct
+import tracemalloc
 import zlib
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -21,12 +23,15 @@ from videoengine.recon3d.simulator.labels import (
     arrays_of,
     write_plan_labels,
 )
-from videoengine.recon3d.simulator.truth import Poses, SimulatedFrame
+from videoengine.recon3d.simulator.pose_table import poses_of
+from videoengine.recon3d.simulator.truth import SimulatedFrame
 
 FPS = Fraction(5)
 SHARED_LABELS = Path("cholect50/labels/VID70.json")
 DEPTH_STEP_MM = 0.01
 FLOW_STEP_PX = 1 / 64
+HELD_BYTES = 300_000
+"""For 360 s: the pose table keeps at most 256 bytes a second, the JSON of 1,800 frames is 3 MB."""
 POSE_MM = 1e-6
 """Nine digits of a metre."""
 
@@ -321,20 +326,12 @@ def test_labels_without_pixels_are_those_of_frames_without_pixels(
     with LabelWriter(tmp_path / "frames", plan, CAMERA, fps, start_ns=start_ns) as writer:
         for number in range(count):
             writer.add(truth_at(plan, number, float(fps), start_s))
-    times_ns = np.arange(start_s, 120, dtype=np.int64) * 10**9
-    empty = np.zeros(0, np.int64)
-    poses = Poses(
-        times_ns,
-        np.stack([pose_at(time_ns / 1e9) for time_ns in times_ns]),
-        (WIDTH, HEIGHT),
-        empty,
-        empty,
-        np.zeros((0, 2)),
-        np.zeros((0, 3)),
-    )
+    poses = poses_of((truth_at(plan, n, 1, start_s) for n in range(120 - start_s)), CAMERA)
     write_plan_labels(tmp_path / "plan", plan, poses, fps=fps, start_ns=start_ns)
     same = ["cholec80/video-phase.txt", "cholec80/video-tool.txt", "plan.json"]
-    for name in [*same, *(["trajectory.txt"] if fps == 1 else [])]:
+    same += ["questions.jsonl"] if fps.denominator == 1 else []
+    same += ["trajectory.txt"] if fps == 1 else []
+    for name in same:
         ours, theirs = (tmp_path / side / name for side in ("plan", "frames"))
         assert ours.read_text() == theirs.read_text(), name
     ours, theirs = (
@@ -354,11 +351,12 @@ def test_no_label_file_names_a_date_a_path_or_a_version(labels: Path) -> None:
         "endonerf",
         "flow",
         "plan.json",
+        "questions.jsonl",
         "tracks",
         "trajectory.txt",
     ]
     for path in labels.rglob("*"):
-        if path.suffix in (".json", ".txt"):
+        if path.suffix in (".json", ".jsonl", ".txt"):
             text = path.read_text()
             assert not re.search(r"20[0-9]{2}-[0-9]{2}|version|date_c|/tmp|/work", text), path
 
@@ -373,3 +371,22 @@ def test_a_format_that_is_not_there_is_refused_with_the_nearest(tmp_path: Path) 
 def test_the_arrays_of_a_format_are_known_before_a_frame_is_rendered() -> None:
     assert arrays_of(["cholec80", "depth", "endonerf"]) == {"depth", "mask/tool"}
     assert arrays_of(FORMATS) == {"depth", "mask/tool", "mask/track", "flow"}
+
+
+@pytest.mark.slow
+def test_writers_hold_no_more_after_many_frames(
+    tmp_path: Path, frames: list[SimulatedFrame]
+) -> None:
+    formats = ["cholec80", "cholect50", "poses", "coco-instances", "coco-keypoints", "tracks"]
+    with LabelWriter(tmp_path, small_plan(), CAMERA, FPS, formats=formats) as writer:
+        tracemalloc.start()
+        try:
+            held = []
+            for repeat in range(4):
+                for number, frame in enumerate(frames, start=repeat * len(frames)):
+                    truth = replace(frame.truth, number=number)
+                    writer.add(replace(frame, truth=truth))
+                held.append(tracemalloc.get_traced_memory()[0])
+        finally:
+            tracemalloc.stop()
+    assert held[-1] - held[0] < HELD_BYTES
