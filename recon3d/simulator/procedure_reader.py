@@ -34,6 +34,8 @@ from videoengine.recon3d.simulator.toml_table import Table
 from videoengine.vocabularies import Vocabulary, vocabularies
 
 EFFECTS: Final[tuple[IncidentKind, ...]] = ("coagulation", "irrigation", "suction", "clip", "cut")
+MOST_PORTS: Final = {"cavity": 4, "tube": 1}
+"""A tube is worked on through the scope's one channel."""
 HOUR_S: Final = 3600.0
 
 
@@ -82,6 +84,14 @@ class Reader:
         if top.has("description"):
             top.text("description")
         anatomy = cast(AnatomyName, top.text("anatomy", ANATOMIES))
+        if len(self._ports) > MOST_PORTS[anatomy]:
+            raise top.error(
+                "ports",
+                f"The anatomy {anatomy!r} has no room for so many ports",
+                got=len(self._ports),
+                allowed=f"up to {MOST_PORTS[anatomy]}",
+                remedy="Name fewer.",
+            )
         length, pace = top.table("length"), top.table("pace")
         minutes = length.pair("minutes", 0.5, 600.0)
         found = Procedure(

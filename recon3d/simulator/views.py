@@ -20,6 +20,9 @@ from videoengine.recon3d.simulator.work import ticks_of
 
 FASTEST_MM_PER_S: Final = 22.0
 """Of the camera's tip, by the planner's estimate; what the anatomy adds stays below 30."""
+FASTEST_RAD_PER_S: Final = 0.9
+ACROSS_RAD: Final = 0.8
+"""What the camera may turn in a tube when it looks at the wall instead of ahead."""
 PEAK: Final = 1.875
 """Largest speed of a minimum-jerk movement over its mean."""
 SHORTEST_TRAVEL: Final = 25
@@ -28,6 +31,8 @@ ACROSS_MM: Final = 45.0
 """What the camera's tip may move when it turns to another target."""
 WITHIN_MM: Final = 30.0
 """The same for the whole width of one target."""
+SWING_MM: Final = 22.0
+"""Radius of the circle on which the tip of an oblique scope swings about the line to its trocar."""
 IDLE: Final = frozenset({"grasp", "retract", "null_verb"})
 """Verbs that hold a picture rather than draw the eye."""
 NEARNESS: Final = 0.8
@@ -79,11 +84,13 @@ def _moderate(before: Gaze, gaze: Gaze, *, tube: bool) -> Gaze:
         roll = 0.5 * (before.roll_rad + gaze.roll_rad)
         shift = max(abs(gaze.site.a - before.site.a), abs(gaze.site.b - before.site.b)) * WITHIN_MM
         way = ACROSS_MM if gaze.site.target != before.site.target else shift
-        # the tip of an oblique scope swings about the line to its trocar as it turns
-        way += abs(distance - before.distance_mm) + 0.25 * distance * abs(
-            azimuth - before.azimuth_rad
-        )
-    travel = max(SHORTEST_TRAVEL, int(PEAK * way / FASTEST_MM_PER_S * TICKS_PER_SECOND) + 1)
+        way += abs(distance - before.distance_mm) + SWING_MM * abs(azimuth - before.azimuth_rad)
+    turn = abs(azimuth - before.azimuth_rad) + abs(gaze.elevation_rad - before.elevation_rad)
+    turn += abs(roll - before.roll_rad)
+    if tube and gaze.site.target != before.site.target:
+        turn += ACROSS_RAD
+    seconds = PEAK * max(way / FASTEST_MM_PER_S, turn / FASTEST_RAD_PER_S)
+    travel = max(SHORTEST_TRAVEL, int(seconds * TICKS_PER_SECOND) + 1)
     return Gaze(
         gaze.start,
         travel,

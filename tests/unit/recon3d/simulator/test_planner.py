@@ -19,10 +19,10 @@ NAMES = ("cholecystectomy", "colonoscopy")
 ONE_TICK = ("clip", "cut", "lens_soiled", "lens_wiped")
 LAST = 2**63 - 1
 HASHES = {
-    ("cholecystectomy", 7): "3802cb60b1a08ecf70c0eeeea83bff704035d8109243a1c569db3115c0061f8a",
-    ("cholecystectomy", LAST): "b35837cd6b016f724211b4b55c175596a027a547b9f33a8bbd695ee6b668d9a2",
-    ("colonoscopy", 7): "25ac45b67a078ea71ea1aeabf79a390efb3146b890bf4a9d0f778209aad92d53",
-    ("colonoscopy", LAST): "bd13f007a15c91558fe18c962bcc052b8338862954667cfa797f7f180fc0b068",
+    ("cholecystectomy", 7): "10f4b557313402824374a4e848d48dd5d6210a1b5a93a9f3a4d197d1964ab973",
+    ("cholecystectomy", LAST): "c3c8bcad4d0aa5e594d6f61d7ff2bbef541bec82e6fd67acd81a9d441d082919",
+    ("colonoscopy", 7): "a36a3472de9338e5445cdedd2e1b59d96ec0d6d6a5793a1129d12e6d067a303f",
+    ("colonoscopy", LAST): "3da9613a2d1dc382a3befc9c2d3d48b0d0a8da8f1744afadbe0bf613e8e024f3",
 }
 
 

@@ -73,6 +73,7 @@ MISTAKES: dict[str, tuple[str, str, str, str]] = {
     "anatomy": (CHOLE, 'anatomy = "cavity"', 'anatomy = "cavty"', "Did you mean 'cavity'"),
     "vocabulary": (CHOLE, '"cholect50/verb@1"', '"cholect50/verbs@1"', "'cholect50/verb@1'"),
     "ports": (CHOLE, '"left", "right"]', '"left", "left"]', "not distinct texts"),
+    "too many ports": (COLON, 'ports = ["channel"]', 'ports = ["channel", "b"]', "Name fewer"),
     "port": (COLON, 'answer_port = "channel"', 'answer_port = "chanel"', "Did you mean 'channel'"),
     "range": (CHOLE, "minutes = [6.0, 10.0]", "minutes = [10.0, 6.0]", "Write .6, 10."),
     "half a range": (CHOLE, "minutes = [6.0, 10.0]", "minutes = [6.0]", r"\[least, most\]"),
