@@ -1,0 +1,86 @@
+"""Instruments: their forms, and where their named points lie.
+
+Tool coordinates, in mm: the origin is the wrist, where the shaft ends; +z runs along the shaft
+toward the tip. Jaws open in the plane of x and z, half the jaw angle to each side, the left one to
++x. The tip is the
+point that works on tissue: halfway between the ends of two jaws, or the end of a tool without.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from videoengine.recon3d.simulator import portable_math as pm
+from videoengine.recon3d.simulator.portable_math import Array
+
+SHAFT_POINT_MM: Final = 40.0
+"""How far behind the wrist the keypoint `shaft` lies."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """Measures of one kind of instrument."""
+
+    name: str
+    shaft_radius_mm: float
+    reach_mm: float
+    """From the wrist to the end, along the shaft."""
+    jaw_max_rad: float
+    """Widest angle between the jaws; 0 for a tool that has none."""
+    offset_mm: float = 0.0
+    """How far the end lies beside the shaft's axis, toward +y."""
+    sideways: bool = False
+    """Whether it works with its +y side, which is then turned toward the tissue."""
+
+
+FORMS: Final = {
+    form.name: form
+    for form in (
+        Form("grasper", 2.5, 18.0, 0.95),
+        Form("bipolar", 2.5, 16.0, 0.60),
+        Form("hook", 2.5, 13.0, 0.0, offset_mm=2.6, sideways=True),
+        Form("scissors", 2.5, 15.0, 0.85),
+        Form("clipper", 5.0, 17.0, 0.50),
+        Form("irrigator", 2.5, 10.0, 0.0),
+        Form("snare", 1.2, 16.0, 0.90),
+        Form("biopsy_forceps", 1.2, 5.0, 1.20),
+        Form("injection_needle", 1.2, 6.0, 0.0),
+        Form("clip_applier", 1.3, 8.0, 1.00),
+    )
+}
+PLAIN: Final = Form("plain", 2.5, 15.0, 0.6)
+"""Stands in for an instrument of a vocabulary that this module does not know."""
+
+
+def form_of(name: str) -> Form:
+    """Return the form of an instrument."""
+    return FORMS.get(name, PLAIN)
+
+
+def tip_in_tool(reach_mm: Array, offset_mm: Array, jaw_angle_rad: Array) -> Array:
+    """Return the tip (…, 3) in tool coordinates."""
+    return np.stack(
+        [np.zeros_like(reach_mm), offset_mm, reach_mm * pm.cos(0.5 * jaw_angle_rad)], axis=-1
+    )
+
+
+def keypoints_in_tool(form: Form, jaw_angle_rad: float) -> NDArray[np.float64]:
+    """Return `shaft`, `wrist`, `jaw_left` and `jaw_right`, (4, 3), in tool coordinates.
+
+    The keypoint `entry` depends on the picture: it is where the shaft crosses its border.
+    """
+    sine, cosine = pm.sincos(0.5 * jaw_angle_rad)
+    side, ahead = form.reach_mm * sine, form.reach_mm * cosine
+    return np.asarray(
+        [
+            [0.0, 0.0, -SHAFT_POINT_MM],
+            [0.0, 0.0, 0.0],
+            [side, form.offset_mm, ahead],
+            [-side, form.offset_mm, ahead],
+        ],
+        np.float64,
+    )
