@@ -1,6 +1,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 def built_with_cuda() -> bool: ...
@@ -24,4 +25,85 @@ def frame_statistics(
     full_range: bool,
     instruction_set: str = "best",
     stream: int = 0,
+) -> None: ...
+
+class SceneRenderer:
+    def __init__(
+        self,
+        width: int,
+        height: int,
+        intrinsics: NDArray[np.float32],
+        backend: str = "cpu",
+    ) -> None: ...
+    def set_mesh(
+        self,
+        rest: NDArray[np.float32],
+        bare: NDArray[np.float32],
+        front: NDArray[np.float32],
+        modes: NDArray[np.float32],
+        wraps: bool,
+        orientation: float,
+    ) -> None: ...
+    def set_textures(
+        self,
+        rest: NDArray[np.uint8],
+        bare: NDArray[np.uint8],
+        relief: NDArray[np.float32],
+        region: NDArray[np.uint8],
+        region_bare: NDArray[np.uint8],
+        texel_mm: float,
+    ) -> None: ...
+    def render(
+        self,
+        *,
+        pose: NDArray[np.float32],
+        amplitudes: NDArray[np.float32],
+        progress: float,
+        pulls: NDArray[np.float32],
+        first_row: int,
+        solids: NDArray[np.float32],
+        materials: NDArray[np.float32],
+        light: NDArray[np.float32],
+        puffs: NDArray[np.float32],
+        drops: NDArray[np.float32],
+        sensor: NDArray[np.float32],
+        stains: NDArray[np.float32],
+        scene_seed: int,
+        noise_seed: int,
+        rgb: NDArray[np.uint8] | None = None,
+        linear: NDArray[np.float32] | None = None,
+        depth: NDArray[np.float32] | None = None,
+        labels: NDArray[np.uint8] | None = None,
+        material: NDArray[np.float32] | None = None,
+        flow: NDArray[np.float32] | None = None,
+        next_pose: NDArray[np.float32] | None = None,
+        next_amplitudes: NDArray[np.float32] | None = None,
+        next_progress: float = 0.0,
+        next_pulls: NDArray[np.float32] | None = None,
+    ) -> None: ...
+
+def noise_fractal(
+    points: NDArray[np.float64],
+    out: NDArray[np.float64],
+    seed: int,
+    octaves: int,
+    gain: float,
+    kind: int,
+    period: int,
+) -> None: ...
+def shading_reflect(
+    normals: NDArray[np.float64],
+    views: NDArray[np.float64],
+    lights: NDArray[np.float64],
+    surface: NDArray[np.float64],
+    out: NDArray[np.float64],
+) -> None: ...
+def spot_irradiance(
+    points: NDArray[np.float64], spot: NDArray[np.float64], out: NDArray[np.float64]
+) -> None: ...
+def camera_project(
+    intrinsics: NDArray[np.float64], points: NDArray[np.float64], out: NDArray[np.float64]
+) -> None: ...
+def camera_rays(
+    intrinsics: NDArray[np.float64], pixels: NDArray[np.float64], out: NDArray[np.float64]
 ) -> None: ...
