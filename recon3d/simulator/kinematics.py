@@ -11,7 +11,7 @@ says (`motions`), and moves between sites with least jerk, lifted off the tissue
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -30,6 +30,7 @@ from videoengine.recon3d.simulator.vectors import (
     across,
     carried,
     cross,
+    length,
     mix,
     pose,
     unit,
@@ -37,7 +38,7 @@ from videoengine.recon3d.simulator.vectors import (
 
 CHANNEL_MM: Final = np.asarray([4.0, 6.0, -2.0])
 """Mouth of the working channel, in camera coordinates."""
-OUT_OF_VIEW: Final = {"cavity": 0.75, "tube": 1.0}
+OUT_OF_VIEW: Final = {"cavity": 0.75, "tube": 1.05}
 """Share of the way from its site to its entry that an instrument is drawn back at first."""
 ENTRY_JAW: Final = 0.08
 WOBBLE_MM: Final = 1.1
@@ -148,10 +149,12 @@ class Kinematics:
         visit = table.visit[k]
         coming, going = time < table.arrive_s[k], time >= table.leave_s[k]
         entry, frame_up = self._entries(visit, sample, times)
-        state = self._between(k, time, coming, going, entry)
+        state, away = self._between(k, time, coming, going)
         tip = state.tip + self._hands.at(visit, time) * (1.0 - 0.6 * state.grip)[:, None]
         jaw = state.jaw * self._forms[visit, 2]
         transform = self._shafts(visit, tip, entry, frame_up, state, jaw)
+        drawn_back = OUT_OF_VIEW[self._plan.anatomy] * away * length(tip - entry)
+        transform[:, :3, 3] -= transform[:, :3, 2] * drawn_back[:, None]
         tip_at = tip_in_tool(self._forms[visit, 0], self._forms[visit, 1], jaw)
         return ToolTracks(
             sample=sample,
@@ -180,34 +183,20 @@ class Kinematics:
         return center + shift, np.broadcast_to(np.asarray([0.0, 1.0, 0.0]), center.shape)
 
     def _between(
-        self,
-        k: Indices,
-        time: Array,
-        coming: NDArray[np.bool_],
-        going: NDArray[np.bool_],
-        entry: Array,
-    ) -> Local:
-        """Return what the tips do, on their way too."""
+        self, k: Indices, time: Array, coming: NDArray[np.bool_], going: NDArray[np.bool_]
+    ) -> tuple[Local, Array]:
+        """Return what the tips do, between sites too, and how far they are out, 0 to 1."""
         table = self._table
         entering, leaving = coming & table.first[k], going & table.last[k]
         here = local(table, k, time, self._anatomy)
         moving = np.nonzero((coming | going) & ~entering & ~leaving)[0]
         if len(moving):
             here = self._moved(here, moving, k[moving], time[moving], coming[moving])
-        away = np.zeros_like(time)
         travel = (time - table.start_s[k]) / (table.arrive_s[k] - table.start_s[k])
-        away = np.where(entering, 1.0 - ease(travel), away)
+        away = np.where(entering, 1.0 - ease(travel), 0.0)
         travel = (time - table.leave_s[k]) / (table.end_s[k] - table.leave_s[k])
         away = np.where(leaving, ease(travel), away)
-        back = OUT_OF_VIEW["tube" if self._tube else "cavity"] * away
-        return Local(
-            tip=mix(here.tip, entry, back),
-            normal=here.normal,
-            pull=here.pull,
-            grip=here.grip,
-            jaw=here.jaw + (ENTRY_JAW - here.jaw) * away,
-            roll=here.roll,
-        )
+        return replace(here, jaw=here.jaw + (ENTRY_JAW - here.jaw) * away), away
 
     def _moved(
         self, here: Local, rows: Indices, k: Indices, time: Array, coming: NDArray[np.bool_]

@@ -165,4 +165,5 @@ def atan2(y: Any, x: Any) -> Any:
 def smooth_step(x: Array) -> Array:
     """Return the minimum-jerk blend: 0 before 0, 1 after 1, at rest and unforced at both ends."""
     x = np.minimum(np.maximum(x, 0.0), 1.0)
-    return x * x * x * (10.0 + x * (6.0 * x - 15.0))
+    # rounding alone could lift it above 1
+    return np.minimum(x * x * x * (10.0 + x * (6.0 * x - 15.0)), 1.0)

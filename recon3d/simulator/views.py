@@ -85,6 +85,8 @@ def _moderate(before: Gaze, gaze: Gaze, *, tube: bool) -> Gaze:
         shift = max(abs(gaze.site.a - before.site.a), abs(gaze.site.b - before.site.b)) * WITHIN_MM
         way = ACROSS_MM if gaze.site.target != before.site.target else shift
         way += abs(distance - before.distance_mm) + SWING_MM * abs(azimuth - before.azimuth_rad)
+        # an elevation moves the aim, and the tip by a part of that
+        way += 0.6 * distance * abs(gaze.elevation_rad - before.elevation_rad)
     turn = abs(azimuth - before.azimuth_rad) + abs(gaze.elevation_rad - before.elevation_rad)
     turn += abs(roll - before.roll_rad)
     if tube and gaze.site.target != before.site.target:
