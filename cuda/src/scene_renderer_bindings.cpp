@@ -271,6 +271,7 @@ void rays(const Doubles& intrinsics, const Doubles& pixels, const OutDoubles& ou
 
 }  // namespace
 
+// What is written to is never converted: the caller's array would stay as it was.
 void bind_scene_renderer(nb::module_& module) {
   nb::class_<Renderer>(module, "SceneRenderer", "Renders a deforming mesh and rigid solids as an endoscope sees them.")
       .def(nb::init<int, int, const Floats&, const std::string&>(), nb::arg("width"), nb::arg("height"),
@@ -282,15 +283,15 @@ void bind_scene_renderer(nb::module_& module) {
       .def("render", &Renderer::render, nb::kw_only(), nb::arg("pose"), nb::arg("amplitudes"), nb::arg("progress"),
            nb::arg("pulls"), nb::arg("first_row"), nb::arg("solids"), nb::arg("materials"), nb::arg("light"),
            nb::arg("puffs"), nb::arg("drops"), nb::arg("sensor"), nb::arg("stains"), nb::arg("scene_seed"),
-           nb::arg("noise_seed"), nb::arg("rgb") = nb::none(), nb::arg("linear") = nb::none(),
-           nb::arg("depth") = nb::none(), nb::arg("labels") = nb::none(), nb::arg("material") = nb::none(),
-           nb::arg("flow") = nb::none(), nb::arg("next_pose") = nb::none(), nb::arg("next_amplitudes") = nb::none(),
+           nb::arg("noise_seed"), nb::arg("rgb").noconvert() = nb::none(), nb::arg("linear").noconvert() = nb::none(),
+           nb::arg("depth").noconvert() = nb::none(), nb::arg("labels").noconvert() = nb::none(), nb::arg("material").noconvert() = nb::none(),
+           nb::arg("flow").noconvert() = nb::none(), nb::arg("next_pose") = nb::none(), nb::arg("next_amplitudes") = nb::none(),
            nb::arg("next_progress") = 0.0f, nb::arg("next_pulls") = nb::none());
-  module.def("noise_fractal", &fractal, nb::arg("points"), nb::arg("out"), nb::arg("seed"), nb::arg("octaves"),
+  module.def("noise_fractal", &fractal, nb::arg("points"), nb::arg("out").noconvert(), nb::arg("seed"), nb::arg("octaves"),
              nb::arg("gain"), nb::arg("kind"), nb::arg("period"));
   module.def("shading_reflect", &reflect, nb::arg("normals"), nb::arg("views"), nb::arg("lights"),
-             nb::arg("surface"), nb::arg("out"));
-  module.def("spot_irradiance", &irradiance, nb::arg("points"), nb::arg("spot"), nb::arg("out"));
-  module.def("camera_project", &project, nb::arg("intrinsics"), nb::arg("points"), nb::arg("out"));
-  module.def("camera_rays", &rays, nb::arg("intrinsics"), nb::arg("pixels"), nb::arg("out"));
+             nb::arg("surface"), nb::arg("out").noconvert());
+  module.def("spot_irradiance", &irradiance, nb::arg("points"), nb::arg("spot"), nb::arg("out").noconvert());
+  module.def("camera_project", &project, nb::arg("intrinsics"), nb::arg("points"), nb::arg("out").noconvert());
+  module.def("camera_rays", &rays, nb::arg("intrinsics"), nb::arg("pixels"), nb::arg("out").noconvert());
 }
