@@ -13,8 +13,10 @@ from typing import Final
 from videoengine.errors import UsageError
 from videoengine.payloads import Label
 from videoengine.recon3d.simulator.plan import TICK_NS, IncidentKind, Plan, Polyp
+from videoengine.recon3d.simulator.truth import Poses
 
 BAG_TARGET: Final = "specimen_bag"
+HALF_SAMPLE_NS: Final = 500_000_000
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -82,8 +84,18 @@ class FoundPolyp:
 class Piece:
     """The part of a plan from `start_ns` to `end_ns`, in intervals."""
 
-    def __init__(self, plan: Plan, *, start_ns: int = 0, end_ns: int | None = None) -> None:
-        """Choose the part, in nanoseconds from the start of the procedure; default: all of it."""
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        start_ns: int = 0,
+        end_ns: int | None = None,
+        poses: Poses | None = None,
+    ) -> None:
+        """Choose the part, in nanoseconds from the start of the procedure; default: all of it.
+
+        With poses an instrument is in view only while they say that the camera catches it.
+        """
         length_ns = plan.ticks * TICK_NS
         end_ns = length_ns if end_ns is None else end_ns
         if not 0 <= start_ns < end_ns <= length_ns:
@@ -93,6 +105,7 @@ class Piece:
                 allowed=f"0 ns to {length_ns} ns",
             )
         self.plan = plan
+        self._poses = poses
         self.start_ns = start_ns
         self.end_ns = end_ns
 
@@ -130,7 +143,7 @@ class Piece:
         return tuple(
             InView(visit.number, visit.instrument, span)
             for visit in self.plan.visits
-            for span in self._seen(visit.start, visit.end)
+            for span in self._seen(visit.start, visit.end, visit.number)
         )
 
     @cached_property
@@ -140,7 +153,7 @@ class Piece:
             TripletInterval(visit.number, visit.instrument, action.verb, action.target, span)
             for visit in self.plan.visits
             for action in visit.actions
-            for span in self._seen(action.arrive, action.leave)
+            for span in self._seen(action.arrive, action.leave, visit.number)
         )
 
     @cached_property
@@ -182,9 +195,26 @@ class Piece:
         span = self.span(polyp.resected, polyp.resected + 1)
         return None if span is None else span.start_ns
 
-    def _seen(self, start: int, end: int) -> list[Span]:
+    def _seen(self, start: int, end: int, track: int | None = None) -> list[Span]:
         span = self.span(start, end)
-        return [] if span is None else without(span, self.outside)
+        if span is None:
+            return []
+        missed = () if track is None else self._missed.get(track, ())
+        return without(span, joined((*self.outside, *missed)) if missed else self.outside)
+
+    @cached_property
+    def _missed(self) -> dict[int, list[Span]]:
+        """When the camera does not catch an instrument: half a second around each such sample."""
+        poses, missed = self._poses, dict[int, list[Span]]()
+        if poses is None:
+            return missed
+        rows = ~poses.tip_seen
+        times_ns = poses.time_ns[poses.tip_sample[rows]] - self.start_ns
+        pairs = zip(times_ns.tolist(), poses.tip_track[rows].tolist(), strict=True)
+        for time_ns, track in pairs:
+            span = Span(time_ns - HALF_SAMPLE_NS, time_ns + HALF_SAMPLE_NS)
+            missed.setdefault(track, []).append(span)
+        return missed
 
 
 def joined(spans: Iterable[Span]) -> tuple[Span, ...]:

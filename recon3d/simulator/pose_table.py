@@ -8,16 +8,23 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from videoengine.recon3d.simulator.truth import Camera, FrameTruth, Poses, ToolTruth
+from videoengine.recon3d.simulator.truth import (
+    Camera,
+    FrameTruth,
+    Poses,
+    ToolTruth,
+    in_picture,
+)
 
 TIP_POINTS = ("jaw_left", "jaw_right")
 NOWHERE = (float("nan"), float("nan"))
 MATRIX = 16
 TIP = 5
+ROW = 3
 
 
 class PoseTable:
-    """Takes frames in order; 16 numbers a frame and 5 an instrument are kept."""
+    """Takes frames in order; 17 numbers a frame and 8 an instrument are kept."""
 
     def __init__(self, camera: Camera) -> None:
         """Start without a frame."""
@@ -33,12 +40,13 @@ class PoseTable:
         self._times.append(truth.time_ns)
         self._matrices.extend(truth.world_from_camera.ravel().tolist())
         for tool in truth.tools if truth.inside else ():
-            self._rows.extend((sample, tool.track))
+            seen = in_picture(tool, self._camera.size)
+            self._rows.extend((sample, tool.track, int(seen)))
             self._tips.extend((*tip_px(tool, self._camera), *tool.tip_mm))
 
     def poses(self) -> Poses:
         """Return what was gathered."""
-        rows = np.array(self._rows, np.int64).reshape(-1, 2)
+        rows = np.array(self._rows, np.int64).reshape(-1, ROW)
         tips = np.array(self._tips, np.float64).reshape(-1, TIP)
         return Poses(
             time_ns=np.array(self._times, np.int64),
@@ -48,6 +56,7 @@ class PoseTable:
             tip_track=rows[:, 1],
             tip_px=tips[:, :2],
             tip_mm=tips[:, 2:],
+            tip_seen=rows[:, 2] > 0,
         )
 
 

@@ -83,7 +83,7 @@ def make_questions(
         start_ns: Start of the piece in the procedure.
         end_ns: End of the piece, None for that of the procedure.
     """
-    course = Course(Piece(plan, start_ns=start_ns, end_ns=end_ns))
+    course = Course(Piece(plan, start_ns=start_ns, end_ns=end_ns, poses=poses))
     key = seeded(plan.seed).sub("questions")
     made: list[Question] = []
     for kind, author in _authors(course, poses).items():

@@ -24,6 +24,9 @@ SKELETON: Final = ((0, 1), (1, 2), (2, 3), (2, 4))
 PARTS: Final = ("shaft", "wrist", "jaw")
 """Parts of an instrument; `mask/part` holds the place in this list + 1."""
 
+TRACK_VALUES: Final = 255
+"""`mask/track` holds the track modulo this, + 1."""
+
 Box = tuple[float, float, float, float]
 """x, y, width, height as fractions of the picture."""
 Visibility = Literal[0, 1, 2]
@@ -57,6 +60,15 @@ class ToolTruth:
     """In camera coordinates."""
     verb: Label
     target: Label
+
+
+def in_picture(tool: ToolTruth, size: tuple[int, int]) -> bool:
+    """Return whether a keypoint lies in the picture of a (width, height), hidden or not."""
+    width, height = size
+    return any(
+        point.visibility and -0.5 <= point.x < width - 0.5 and -0.5 <= point.y < height - 0.5
+        for point in tool.keypoints
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +135,7 @@ class SimulatedFrame:
 
     * `depth` float32, mm along z, 0 = none;
     * `mask/instrument` uint8, id + 1 in the instrument vocabulary; `mask/tool` uint8, 0 or 255;
-    * `mask/part` uint8, place in `PARTS` + 1; `mask/track` uint8, track + 1;
+    * `mask/part` uint8, place in `PARTS` + 1; `mask/track` uint8, track modulo 255, + 1;
     * `flow` float32 (H, W, 2), pixels right and down to the next frame, not finite = unknown;
     * `region` uint8, id + 1 of the tissue in the target vocabulary.
     """
@@ -152,3 +164,5 @@ class Poses:
     """(M, 2), x and y."""
     tip_mm: NDArray[np.float64]
     """(M, 3), in camera coordinates."""
+    tip_seen: NDArray[np.bool_]
+    """(M,), whether any keypoint of the instrument lies in the picture, hidden or not."""

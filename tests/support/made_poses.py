@@ -40,4 +40,5 @@ def made_poses(plan: Plan) -> Poses:
         table[:, 1].astype(np.int64),
         px,
         points,
+        np.ones(len(table), np.bool_),
     )

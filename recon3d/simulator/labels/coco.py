@@ -18,6 +18,7 @@ from videoengine.recon3d.simulator.labels.terms import visible_tools
 from videoengine.recon3d.simulator.truth import (
     KEYPOINTS,
     SKELETON,
+    TRACK_VALUES,
     Box,
     FrameTruth,
     SimulatedFrame,
@@ -45,7 +46,7 @@ class CocoInstancesWriter:
         self._document.append("images", _image(frame))
         tracks = frame.arrays["mask/track"].ravel(order="F")
         for tool in visible_tools(frame):
-            mask = tracks == tool.track + 1
+            mask = tracks == track_value(tool)
             area = int(np.count_nonzero(mask))
             if area:
                 self._count += 1
@@ -77,7 +78,7 @@ class CocoKeypointsWriter:
         tracks = frame.arrays["mask/track"]
         for tool in visible_tools(frame):
             self._count += 1
-            area = int(np.count_nonzero(tracks == tool.track + 1))
+            area = int(np.count_nonzero(tracks == track_value(tool)))
             points = _points(tool)
             row = {
                 **_annotation(self._count, frame, tool, area),
@@ -99,6 +100,11 @@ def run_lengths(mask: NDArray[np.bool_]) -> list[int]:
     edges = np.concatenate([[0], changes, [mask.size]])
     lengths: list[int] = np.diff(edges).tolist()
     return [0, *lengths] if mask[0] else lengths
+
+
+def track_value(tool: ToolTruth) -> int:
+    """Return what `mask/track` holds where an instrument is seen."""
+    return tool.track % TRACK_VALUES + 1
 
 
 def pixel_box(box: Box, size: tuple[int, int]) -> list[float]:

@@ -1,7 +1,8 @@
 """`plan.json`: everything that was decided, as intervals; and `camera.json`: the optics.
 
 Times are nanoseconds from the start of the piece. What lies outside of the piece is left out, and
-what reaches over its edge is cut there.
+what reaches over its edge is cut there. Visits and triplets leave out what happens while
+the camera is out of the body.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def plan_text(piece: Piece) -> str:
     }
     lists: dict[str, list[dict[str, Any]]] = {
         "phases": [{**_times(one.span), "label": _label(one.label)} for one in piece.phases],
-        "instruments": [
+        "visits": [
             {**_times(one.span), "track": one.track, "label": _label(one.instrument)}
             for one in sorted(piece.in_view, key=lambda one: (one.span, one.track))
         ],

@@ -16,6 +16,8 @@ INSTRUMENTS: Final = {"cholec80/phase@1": "cholect50/instrument@1"}
 NULL_VERB: Final = "null_verb"
 NULL_TARGET: Final = "null_target"
 NO_TERM: Final = -1
+IN_PICTURE: Final = 2
+"""Visibility of a keypoint in the picture of a frame that is not rendered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +58,14 @@ def truth_of(frame: SimulatedFrame | FrameTruth) -> FrameTruth:
 
 
 def visible_tools(frame: SimulatedFrame | FrameTruth) -> tuple[ToolTruth, ...]:
-    """Return the instruments a frame shows: by their pixels where it is rendered."""
+    """Return the instruments a frame shows: by pixels where it is rendered, else by keypoints."""
     truth = truth_of(frame)
     if not truth.inside:
         return ()
     if isinstance(frame, SimulatedFrame):
         return tuple(tool for tool in truth.tools if tool.box is not None)
-    return truth.tools
+    return tuple(
+        tool
+        for tool in truth.tools
+        if any(point.visibility == IN_PICTURE for point in tool.keypoints)
+    )

@@ -134,8 +134,10 @@ def write_plan_labels(
         end_ns: End of the piece, None for that of the procedure.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    setting = Setting.of(folder, Piece(plan, start_ns=start_ns, end_ns=end_ns), fps)
-    write_plan_file(folder, setting.piece)
+    piece = Piece(plan, start_ns=start_ns, end_ns=end_ns)
+    write_plan_file(folder, piece)
+    seen = Piece(plan, start_ns=start_ns, end_ns=end_ns, poses=poses_1hz)
+    setting = Setting.of(folder, seen, fps)
     cholec80.write_plan(setting)
     cholect50.write_plan(setting)
     if poses_1hz is not None:

@@ -292,10 +292,10 @@ def test_plan_states_what_was_decided_as_intervals(labels: Path) -> None:
         "Preparation",
         "CalotTriangleDissection",
     ]
-    grasper = [row for row in plan["instruments"] if row["track"] == 0]
+    grasper = [row for row in plan["visits"] if row["track"] == 0]
     seen_s = [(row["start_ns"] / 1e9, row["end_ns"] / 1e9) for row in grasper]
     assert seen_s == [(4, 54)]  # out of the body from 54 s on
-    hook = [row for row in plan["instruments"] if row["track"] == 2]
+    hook = [row for row in plan["visits"] if row["track"] == 2]
     assert [row["start_ns"] / 1e9 for row in hook] == [44, 62]
     assert {row["kind"] for row in plan["incidents"]} == {"bleeding", "clip"}
     assert [row["kind"] for row in plan["outside"]] == ["trocar", "cleaning"]
@@ -309,7 +309,7 @@ def test_a_piece_has_times_of_its_own(tmp_path: Path) -> None:
     assert plan["duration_ns"] == 50_000_000_000
     spans = [(row["start_ns"] / 1e9, row["end_ns"] / 1e9) for row in plan["phases"]]
     assert spans == [(0, 30), (30, 50)]
-    hook = [row for row in plan["instruments"] if row["label"]["name"] == "hook"]
+    hook = [row for row in plan["visits"] if row["label"]["name"] == "hook"]
     assert [row["start_ns"] / 1e9 for row in hook] == [4, 22]
     phases = (tmp_path / "cholec80/video-phase.txt").read_text().splitlines()
     assert len(phases) == 1 + 250

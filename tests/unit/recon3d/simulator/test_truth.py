@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from support.small_plan import CAMERA, render, small_plan, truth_at
 
+from videoengine.recon3d.simulator.piece import Piece
 from videoengine.recon3d.simulator.pose_table import poses_of, tip_px
 from videoengine.recon3d.simulator.truth import (
     KEYPOINTS,
@@ -65,6 +66,22 @@ def test_a_tip_lies_between_the_jaws_and_else_where_a_pinhole_shows_it() -> None
     assert tip_px(replace(tool, keypoints=gone), CAMERA) == pytest.approx(projected)
     behind = replace(tool, keypoints=gone, tip_mm=(1.0, 1.0, -5.0))
     assert np.isnan(tip_px(behind, CAMERA)).all()
+
+
+def test_an_instrument_whose_keypoints_lie_outside_is_not_seen() -> None:
+    truth = truth_at(small_plan(), 20, 1.0)
+    away = tuple(replace(point, x=point.x + 90, visibility=1) for point in truth.tools[0].keypoints)
+    hidden = replace(truth, tools=(replace(truth.tools[0], keypoints=away), *truth.tools[1:]))
+    assert poses_of([truth, hidden], CAMERA).tip_seen.tolist() == [True, True, False, True]
+
+
+def test_what_the_camera_does_not_catch_is_not_in_view() -> None:
+    plan = small_plan()
+    poses = poses_of((truth_at(plan, second, 1.0) for second in range(120)), CAMERA)
+    away = (poses.tip_track == 0) & (poses.tip_sample >= 30) & (poses.tip_sample <= 40)
+    piece = Piece(plan, poses=replace(poses, tip_seen=~away))
+    seen_s = [(s.span.start_ns / 1e9, s.span.end_ns / 1e9) for s in piece.in_view if s.track == 0]
+    assert seen_s == [(4, 29.5), (40.5, 54)]
 
 
 def test_a_piece_without_an_instrument_has_poses_without_tips() -> None:
