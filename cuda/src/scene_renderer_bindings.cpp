@@ -166,6 +166,7 @@ class Renderer {
     check(sensor, "sensor", {vr::kSensorLength});
     in.sensor = sensor.data();
     check(stains, "stains", {-1, -1, 3});
+    if (stains.size() == 0) refuse("stains", shape_of(stains), "1 x 1 cells or more");
     in.stains = stains.data(), in.stain_height = static_cast<int>(stains.shape(0));
     in.stain_width = static_cast<int>(stains.shape(1));
     in.scene_seed = scene_seed, in.noise_seed = noise_seed;
