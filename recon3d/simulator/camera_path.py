@@ -97,13 +97,21 @@ class CameraPath:
         self._tremor = Tremor(key.sub("camera"), 1, drift_mm=0.6)
         self._ways = _ways(plan)
 
-    def __call__(self, time_s: Array) -> Array:
-        """Return world_from_camera (N, 4, 4) at times (N,)."""
+    def progress_mm(self, time_s: Array) -> Array:
+        """Return how far along a tube the tip is at times (N,)."""
+        return self._blend(*self._stage(time_s))[-1]
+
+    def _stage(self, time_s: Array) -> tuple[NDArray[np.int64], NDArray[np.int64], Array]:
+        """Return between which gazes the camera is, and its share of the way."""
         after = np.searchsorted(self._start_s, time_s, side="right") - 1
         after = np.maximum(after, 0)
         before = np.maximum(after - 1, 0)
         share = ease((time_s - self._start_s[after]) / self._travel_s[after])
-        share = np.where(after == 0, 1.0, share)
+        return before, after, np.where(after == 0, 1.0, share)
+
+    def __call__(self, time_s: Array) -> Array:
+        """Return world_from_camera (N, 4, 4) at times (N,)."""
+        before, after, share = self._stage(time_s)
         hand = self._tremor.at(np.zeros(len(time_s), np.int64), time_s)
         make = self._along_tube if self._tube else self._through_trocar
         return make(before, after, share, hand, time_s)

@@ -116,6 +116,10 @@ class Kinematics:
         """Return world_from_camera (N, 4, 4) at times (N,) in seconds."""
         return self._path(np.asarray(times_s, np.float64))
 
+    def progress_mm(self, time_s: float) -> float:
+        """Return how far along a tube the camera is at a time in seconds."""
+        return float(self._path.progress_mm(np.asarray([time_s], np.float64))[0])
+
     def tools(self, time_s: float) -> tuple[ToolPose, ...]:
         """Return the instruments in the body at one time, in seconds, by visit."""
         tracks = self.tool_tracks(np.asarray([time_s], np.float64))

@@ -28,6 +28,8 @@ SHORTEST_HOLD: Final = 12
 """Ticks; an action that could be held no longer than this is not begun."""
 WAIT: Final = 10
 """Ticks a port waits before it looks again for something to do."""
+LONGEST_START_S: Final = 3.0
+"""Spread of the moments at which the ports begin a phase."""
 SCATTER: Final = 0.1
 """Spread of the sites of one target about its focus, as a share of the target."""
 SAME_SITE: Final = 0.75
@@ -128,8 +130,19 @@ class Worker:
             if end is None:
                 now += WAIT
                 continue
-            pause = ticks_of(draws, rule.pause_s) if rule else WAIT
-            now = end + (min(pause, TICKS_PER_SECOND) if self._is_bleeding(end) else pause)
+            now = end + (WAIT if self._is_bleeding(end) else self._pause(end, rule))
+
+    def _pause(self, tick: int, rule: WorkRule | None) -> int:
+        """Draw how long the port rests; a phase that begins soon shortens it to its own pace."""
+        pause = ticks_of(self._draws, rule.pause_s) if rule else WAIT
+        for number in range(self._segment_at(tick) + 1, len(self._starts)):
+            left, following = self._starts[number] - tick, self._rule(number)
+            if left >= pause:
+                break
+            if following is not None:
+                least, most = following.pause_s
+                return left + ticks_of(self._draws, (least, min(most, least + LONGEST_START_S)))
+        return pause
 
     def _is_bleeding(self, tick: int) -> bool:
         """Return whether this port has a bleeding to answer."""
@@ -260,7 +273,7 @@ class Worker:
         if self._procedure.tube is not None:
             along = (segment.to_mm + draws.uniform(*NEAR_MM)) / TUBE_MM
             return Site(name, along, draws.fraction())
-        focus = self._key.sub("focus", number, rule.target.id)
+        focus = self._key.sub("focus", number, rule.target.id, self._port)
         site = Site(name, *(self._near(focus.fraction(n), draws) for n in range(2)))
         if rule.verb.name == "clip":
             site = Site(name, FIRST_CLIP * site.a, site.b)  # room for those that follow
