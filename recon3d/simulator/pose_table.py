@@ -40,7 +40,8 @@ class PoseTable:
         self._times.append(truth.time_ns)
         self._matrices.extend(truth.world_from_camera.ravel().tolist())
         for tool in truth.tools if truth.inside else ():
-            seen = in_picture(tool, self._camera.size)
+            rendered = truth.gain is not None
+            seen = tool.box is not None if rendered else in_picture(tool, self._camera.size)
             self._rows.extend((sample, tool.track, int(seen)))
             self._tips.extend((*tip_px(tool, self._camera), *tool.tip_mm))
 

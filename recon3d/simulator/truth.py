@@ -165,4 +165,5 @@ class Poses:
     tip_mm: NDArray[np.float64]
     """(M, 3), in camera coordinates."""
     tip_seen: NDArray[np.bool_]
-    """(M,), whether any keypoint of the instrument lies in the picture, hidden or not."""
+    """(M,), whether the camera catches the instrument: a pixel of it where frames were rendered,
+    else a keypoint in the picture, hidden or not."""

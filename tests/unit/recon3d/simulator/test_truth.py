@@ -75,6 +75,12 @@ def test_an_instrument_whose_keypoints_lie_outside_is_not_seen() -> None:
     assert poses_of([truth, hidden], CAMERA).tip_seen.tolist() == [True, True, False, True]
 
 
+def test_an_instrument_without_a_pixel_in_a_rendered_frame_is_not_seen() -> None:
+    truth = replace(truth_at(small_plan(), 20, 1.0), gain=1.0)
+    boxed = replace(truth, tools=(replace(truth.tools[0], box=(0, 0, 1, 1)), *truth.tools[1:]))
+    assert poses_of([boxed], CAMERA).tip_seen.tolist() == [True, False]
+
+
 def test_what_the_camera_does_not_catch_is_not_in_view() -> None:
     plan = small_plan()
     poses = poses_of((truth_at(plan, second, 1.0) for second in range(120)), CAMERA)
