@@ -7,6 +7,7 @@ import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from time import perf_counter
@@ -258,6 +259,28 @@ def test_spatial_answers_are_those_of_the_tips() -> None:
                 continue
             checked += 1
     assert checked >= 20
+
+
+def test_what_the_camera_does_not_catch_is_not_said_to_be_in_view() -> None:
+    checked = Counter[object]()
+    for seed in range(12):
+        plan = plan_of("cholecystectomy", seed)
+        poses = made_poses(plan)
+        away = (poses.tip_sample // 60) % 2 == 0  # a minute at a time
+        poses = replace(poses, tip_seen=~away)
+        names = np.array([spoken(plan.visits[t].instrument.name) for t in poses.tip_track])
+        for question in of_type(make_questions(plan, poses), "presence"):
+            name = re.search(
+                r"\ban? (?:pair of )?([a-z]+) (?:is |ever )?in view", question.question
+            )
+            if name is None:
+                continue
+            first, last = times_in(question)
+            rows = (names == name[1]) & (poses.tip_sample >= first) & (poses.tip_sample < last)
+            assert question.answer == ("yes" if poses.tip_seen[rows].any() else "no")
+            checked[question.answer, bool((rows & away).any())] += 1
+    assert checked["yes", True]
+    assert checked["no", True]
 
 
 def test_without_poses_nothing_is_asked_about_places() -> None:
