@@ -76,7 +76,12 @@ class Cavity:
         self._key = Key(plan.seed).sub("cavity")
         draw = self._key.sub("shape").fractions(32)
         self._noise = int(self._key.sub("noise").word(0) & 0x7FFFFFFF)
-        self._liver = (-24 + 5 * (draw[0] - 0.5), 26 + 6 * (draw[1] - 0.5), 46 + 6 * draw[2], 33 + 5 * draw[3])
+        self._liver = (
+            -24 + 5 * (draw[0] - 0.5),
+            26 + 6 * (draw[1] - 0.5),
+            46 + 6 * draw[2],
+            33 + 5 * draw[3],
+        )
         self._fundus = (-2 + 8 * (draw[4] - 0.5), 27 + 6 * (draw[5] - 0.5))
         self._neck = (6 + 4 * (draw[6] - 0.5), 1 + 4 * (draw[7] - 0.5))
         self._bulge = 11.0 + 3.5 * draw[8]
@@ -87,7 +92,9 @@ class Cavity:
         self._beat = (0.25 + 0.5 * draw[29], 1.0 + 0.45 * draw[30], draw[31])
         places = self._key.sub("ports").fractions(16)
         jitter = 8.0 * (places.reshape(-1, 2)[:4] - 0.5)
-        ports = np.asarray([[95, 70, 150], [-120, -20, 130], [120, -45, 135], [-70, -110, 140]], np.float64)
+        ports = np.asarray(
+            [[95, 70, 150], [-120, -20, 130], [120, -45, 135], [-70, -110, 140]], np.float64
+        )
         ports[:, :2] += jitter
         self.ports: Array = ports
         self.scope_port: Array = np.asarray([6 + 10 * (places[8] - 0.5), -105.0, 150.0])
@@ -95,7 +102,9 @@ class Cavity:
 
     # --- shape, exact on every machine ------------------------------------------------------------
 
-    def _segment(self, p: Array, q: Array, a: tuple[float, float], b: tuple[float, float]) -> tuple[Array, Array]:
+    def _segment(
+        self, p: Array, q: Array, a: tuple[float, float], b: tuple[float, float]
+    ) -> tuple[Array, Array]:
         """Return the distance of chart points to a segment, and the fraction along it."""
         dx, dy = b[0] - a[0], b[1] - a[1]
         t = np.clip(((p - a[0]) * dx + (q - a[1]) * dy) / (dx * dx + dy * dy), 0.0, 1.0)
@@ -112,28 +121,43 @@ class Cavity:
         n = self._noise
         rim = np.sqrt(p * p + q * q) / HALF_MM
         ground = -9.0 + 4.0 * fractal(p / 38, q / 38, n + 1, octaves=3)
-        wall = ground + 34.0 * smoothed(0.62, 1.25, rim) + 2.0 * fractal(p / 22, q / 22, n + 2, octaves=3)
+        wall = (
+            ground
+            + 34.0 * smoothed(0.62, 1.25, rim)
+            + 2.0 * fractal(p / 22, q / 22, n + 2, octaves=3)
+        )
         cx, cy, rx, ry = self._liver
         e = ((p - cx) / rx) ** 2 + ((q - cy) / ry) ** 2
         liver = np.where(e < 1, -9 + 24.0 * np.sqrt(np.sqrt(np.maximum(1 - e, 0.0))), -50.0)
         liver = liver + 1.6 * fractal(p / 30, q / 30, n + 3, octaves=3)
         d, t = self._segment(p, q, self._fundus, self._neck)
         radius = self._bulge * (1.0 - 0.62 * t * t)
-        bladder = self._tube(d, radius, 6.0 - 5.0 * t) + 0.7 * fractal(p / 9, q / 9, n + 4, octaves=3)
+        bladder = self._tube(d, radius, 6.0 - 5.0 * t) + 0.7 * fractal(
+            p / 9, q / 9, n + 4, octaves=3
+        )
         dd, dt = self._segment(p, q, self._neck, self._duct_end)
         bend = 2.0 * fractal(dt * 1.5, np.full_like(dt, 0.3), n + 5, octaves=2)
         duct = self._tube(np.abs(dd + bend * 0.4), 2.3 - 0.3 * dt, 1.2 - 5.0 * dt)
         ad, at = self._segment(p, q, (self._neck[0] - 4, self._neck[1] + 2), self._artery_end)
         artery = self._tube(np.abs(ad + 0.5 * bend), 1.5 - 0.2 * at, 0.8 - 5.0 * at)
         web = np.minimum(dd, ad)
-        pedicle = 0.8 - 0.42 * web - 4.0 * np.minimum(dt, at) + 2.2 * fractal(p / 7, q / 7, n + 6, octaves=4, kind=BILLOW)
+        pedicle = (
+            0.8
+            - 0.42 * web
+            - 4.0 * np.minimum(dt, at)
+            + 2.2 * fractal(p / 7, q / 7, n + 6, octaves=4, kind=BILLOW)
+        )
         pedicle = np.where(web < 16, pedicle, -50.0)
         lumps = fractal(p / 15, q / 15, n + 7, octaves=4, gain=0.45, kind=BILLOW)
         low = smoothed(2.0, 26.0, p * 0.75 - q - 8)
         omentum = -16 + 20.0 * low + 11.0 * np.sqrt(lumps) * low
         gd, gt = self._segment(p, q, (-50.0, -40.0), (18.0, -47.0))
-        gut = self._tube(gd, 15.0 + 1.2 * fractal(gt * 6, np.zeros_like(gt), n + 8, octaves=2), -8.0)
-        veil = np.where((p > 16) & (q > 6), ground + 5.0 + 16 * smoothed(10, 60, p + 0.3 * q), -50.0)
+        gut = self._tube(
+            gd, 15.0 + 1.2 * fractal(gt * 6, np.zeros_like(gt), n + 8, octaves=2), -8.0
+        )
+        veil = np.where(
+            (p > 16) & (q > 6), ground + 5.0 + 16 * smoothed(10, 60, p + 0.3 * q), -50.0
+        )
         veil = veil + 1.6 * fractal(p / 16, q / 16, n + 9, octaves=3, kind=RIDGED)
         return {
             "abdominal_wall_cavity": wall,
@@ -153,21 +177,34 @@ class Cavity:
         if bare:
             heights["gallbladder"] = np.full_like(p, -50.0)
         z = heights["abdominal_wall_cavity"]
-        widths = {"omentum": 5.0, "peritoneum": 6.0, "gut": 3.0, "liver": 4.0, "cystic_pedicle": 3.0}
+        widths = {
+            "omentum": 5.0,
+            "peritoneum": 6.0,
+            "gut": 3.0,
+            "liver": 4.0,
+            "cystic_pedicle": 3.0,
+        }
         for name, width in widths.items():
             z = smooth_maximum(z, heights[name], width)
         if bare:  # the liver's bed, where the gallbladder lay
             d, t = self._segment(p, q, self._fundus, self._neck)
             radius = self._bulge * (1.0 - 0.62 * t * t)
             hollow = np.clip(1.0 - d / radius, 0.0, 1.0)
-            z = z - 3.5 * hollow + 0.9 * hollow * fractal(p / 5, q / 5, self._noise + 11, octaves=4, kind=RIDGED)
+            z = (
+                z
+                - 3.5 * hollow
+                + 0.9 * hollow * fractal(p / 5, q / 5, self._noise + 11, octaves=4, kind=RIDGED)
+            )
         for name, width in (("gallbladder", 2.5), ("cystic_duct", 1.2), ("cystic_artery", 0.9)):
             z = smooth_maximum(z, heights[name], width)
         fine = 0.35 * fractal(p / 4.0, q / 4.0, self._noise + 10, octaves=3)
         return z + fine
 
     def _world(self, u: Any, v: Any, *, bare: bool) -> Array:
-        p, q = (2 * np.asarray(u, np.float64) - 1) * HALF_MM, (1 - 2 * np.asarray(v, np.float64)) * HALF_MM
+        p, q = (
+            (2 * np.asarray(u, np.float64) - 1) * HALF_MM,
+            (1 - 2 * np.asarray(v, np.float64)) * HALF_MM,
+        )
         p, q = np.broadcast_arrays(p, q)
         z = self._surface(p, q, bare=bare)
         # the rim is drawn outward and up to the scope: walls that enclose the camera
@@ -230,9 +267,17 @@ class Cavity:
             "cystic_plate": (self._fundus, self._neck, 12.0),
             "cystic_duct": (self._neck, self._duct_end, 1.5),
             "cystic_artery": ((self._neck[0] - 4, self._neck[1] + 2), self._artery_end, 1.0),
-            "cystic_pedicle": (self._neck, ((self._duct_end[0] + self._artery_end[0]) / 2, -10.0), 9.0),
+            "cystic_pedicle": (
+                self._neck,
+                ((self._duct_end[0] + self._artery_end[0]) / 2, -10.0),
+                9.0,
+            ),
             "blood_vessel": (self._artery_end, self._duct_end, 6.0),
-            "liver": ((self._liver[0] - 12, self._liver[1] - 8), (self._liver[0] + 14, self._liver[1] - 20), 14.0),
+            "liver": (
+                (self._liver[0] - 12, self._liver[1] - 8),
+                (self._liver[0] + 14, self._liver[1] - 20),
+                14.0,
+            ),
             "omentum": ((14.0, -26.0), (40.0, -12.0), 16.0),
             "adhesion": ((12.0, -6.0), (26.0, 4.0), 8.0),
             "peritoneum": ((18.0, 12.0), (34.0, 26.0), 10.0),
@@ -255,7 +300,11 @@ class Cavity:
         """Return the progress at which a chart point is laid bare: from the neck to the fundus."""
         d, t = self._segment(p, q, self._fundus, self._neck)
         ragged = 0.06 * fractal(p / 6, q / 6, self._noise + 12, octaves=3)
-        return np.where(d < 1.35 * self._bulge * (1.0 - 0.5 * t * t) + 2.0, 0.06 + 0.88 * (1.0 - t) + ragged, NEVER)
+        return np.where(
+            d < 1.35 * self._bulge * (1.0 - 0.5 * t * t) + 2.0,
+            0.06 + 0.88 * (1.0 - t) + ragged,
+            NEVER,
+        )
 
     def progress(self, time_s: Any) -> Any:
         """Return the share of the gallbladder that has been dissected off at a time."""
@@ -336,7 +385,9 @@ class Cavity:
             base += soft[i][..., None] * np.asarray(organ.base) * tint[i]
             haem += soft[i] * organ.haemoglobin
             film += soft[i] * organ.film
-        region_ids = np.asarray([vocabulary("cholect50/target@1").label(name).id + 1 for name in names], np.uint8)
+        region_ids = np.asarray(
+            [vocabulary("cholect50/target@1").label(name).id + 1 for name in names], np.uint8
+        )
         region = region_ids[winner]
         if bare:
             d, t = self._segment(p, q, self._fundus, self._neck)
@@ -346,26 +397,49 @@ class Cavity:
             base = base * (1 - bed[..., None]) + bed[..., None] * np.asarray(plate.base)
             haem = haem * (1 - bed) + bed * plate.haemoglobin * raw
             film = film * (1 - bed) + bed * plate.film
-            region = np.where(bed > 0.5, vocabulary("cholect50/target@1").label("cystic_plate").id + 1, region)
-        haem = haem * (1.0 + 0.35 * fractal(p / 18, q / 18, n + 22, octaves=5)) + self._vessels(soft, names, bare=bare)
-        mottle = 1.0 + 0.16 * fractal(p / 2.2, q / 2.2, n + 23, octaves=4) + 0.12 * fractal(p / 9, q / 9, n + 24, octaves=3)
+            region = np.where(
+                bed > 0.5, vocabulary("cholect50/target@1").label("cystic_plate").id + 1, region
+            )
+        haem = haem * (1.0 + 0.35 * fractal(p / 18, q / 18, n + 22, octaves=5)) + self._vessels(
+            soft, names, bare=bare
+        )
+        mottle = (
+            1.0
+            + 0.16 * fractal(p / 2.2, q / 2.2, n + 23, octaves=4)
+            + 0.12 * fractal(p / 9, q / 9, n + 24, octaves=3)
+        )
         if "omentum" in names:  # fat lobules: paler crests, thin red septa
             fat = soft[names.index("omentum")] + 0.5 * soft[names.index("cystic_pedicle")]
             lobules = fractal(p / 5.5, q / 5.5, n + 25, octaves=3, kind=BILLOW)
             haem += fat * 0.55 * smoothed(0.12, 0.0, lobules)
-        film = np.clip(film * (0.55 + 0.9 * fractal(p / 7, q / 7, n + 26, octaves=4, kind=BILLOW) * 1.6), 0, 1)
-        return packed(albedo_of(base * mottle[..., None], np.maximum(haem, 0.02)), film), region.astype(np.uint8)
+        film = np.clip(
+            film * (0.55 + 0.9 * fractal(p / 7, q / 7, n + 26, octaves=4, kind=BILLOW) * 1.6), 0, 1
+        )
+        return packed(
+            albedo_of(base * mottle[..., None], np.maximum(haem, 0.02)), film
+        ), region.astype(np.uint8)
 
     def _vessels(self, soft: Array, names: list[str], *, bare: bool) -> Array:
         """Return haemoglobin of drawn vessels and of the capillary net."""
         texel = 2 * HALF_MM / TEXELS
         field = np.zeros(soft.shape[1:])
         key = self._key.sub("vessels")
-        roots = [(self._neck, 1.9, 0.75, 46.0), (self._fundus, -1.4, 0.5, 30.0), ((-45.0, -36.0), 0.1, 0.9, 70.0)]
+        roots = [
+            (self._neck, 1.9, 0.75, 46.0),
+            (self._fundus, -1.4, 0.5, 30.0),
+            ((-45.0, -36.0), 0.1, 0.9, 70.0),
+        ]
         roots += [((-38.0 + 22 * i, -52.0), 1.4, 0.6, 26.0) for i in range(4)]
-        roots += [((50.0, 20.0), 3.0, 0.6, 40.0), ((40.0, -40.0), 2.2, 0.6, 40.0), ((20.0, 50.0), 5.0, 0.7, 40.0)]
+        roots += [
+            ((50.0, 20.0), 3.0, 0.6, 40.0),
+            ((40.0, -40.0), 2.2, 0.6, 40.0),
+            ((20.0, 50.0), 5.0, 0.7, 40.0),
+        ]
         if not bare:
-            roots += [((self._neck[0] + 3, self._neck[1]), 1.7, 0.6, 34.0), (self._neck, 2.2, 0.5, 30.0)]
+            roots += [
+                ((self._neck[0] + 3, self._neck[1]), 1.7, 0.6, 34.0),
+                (self._neck, 2.2, 0.5, 30.0),
+            ]
         for i, (start, heading, radius, reach) in enumerate(roots):
             tree = vessel_tree(key.sub("tree", i), start, heading, radius_mm=radius, reach_mm=reach)
             if len(tree):
@@ -386,5 +460,7 @@ class Cavity:
         targets = vocabulary("cholect50/target@1")
         smooth = np.isin(region, [targets.label(t).id + 1 for t in ("liver", "gallbladder", "gut")])
         grain = 0.030 * fractal(p / 0.9, q / 0.9, n + 40, octaves=3)
-        coarse = 0.10 * fractal(p / 3.2, q / 3.2, n + 41, octaves=3) + 0.05 * fractal(p / 1.6, q / 1.6, n + 42, octaves=2, kind=RIDGED)
+        coarse = 0.10 * fractal(p / 3.2, q / 3.2, n + 41, octaves=3) + 0.05 * fractal(
+            p / 1.6, q / 1.6, n + 42, octaves=2, kind=RIDGED
+        )
         return np.where(smooth, 0.45 * grain + 0.25 * coarse, grain + coarse)

@@ -46,7 +46,9 @@ def fractal(
     x, y = np.broadcast_arrays(x, y)
     points = np.stack([x, y, np.full_like(x, z)], axis=-1).reshape(-1, 3)
     out = np.empty(len(points))
-    _native.noise_fractal(np.ascontiguousarray(points), out, seed & 0xFFFFFFFF, octaves, gain, kind, period)
+    _native.noise_fractal(
+        np.ascontiguousarray(points), out, seed & 0xFFFFFFFF, octaves, gain, kind, period
+    )
     return out.reshape(x.shape)
 
 
@@ -96,7 +98,9 @@ def vessel_tree(
         spread = 0.5 + 0.6 * next(draws, 0.5)
         for fraction, turn in ((share, -spread), (1.0 - share, spread)):
             child = radius * float(np.cbrt(fraction))
-            waiting.append((x, y, heading + turn * (1.2 - fraction), child, left - length, depth + 1))
+            waiting.append(
+                (x, y, heading + turn * (1.2 - fraction), child, left - length, depth + 1)
+            )
     return np.asarray(points).reshape(-1, 3)
 
 
@@ -129,5 +133,7 @@ def stamp_vessels(
 
 def packed(albedo: Field, film: Field) -> NDArray[np.uint8]:
     """Return the renderer's texels: square roots of the albedo, then the film; uint8 (…, 4)."""
-    texels = np.concatenate([np.sqrt(np.clip(albedo, 0.0, 1.0)), np.clip(film, 0, 1)[..., None]], axis=-1)
+    texels = np.concatenate(
+        [np.sqrt(np.clip(albedo, 0.0, 1.0)), np.clip(film, 0, 1)[..., None]], axis=-1
+    )
     return np.ascontiguousarray(np.rint(texels * 255.0).astype(np.uint8))
