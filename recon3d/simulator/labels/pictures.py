@@ -58,7 +58,7 @@ class FlowWriter:
 
     KITTI's is the one encoding that OpenCV, torchvision and the flow networks' readers share, is
     lossless-compressed and can say "unknown": u = (R − 2^15) / 64, v = (G − 2^15) / 64, B = valid.
-    The last frame of a piece has none.
+    A frame after which nothing follows has no picture.
     """
 
     needs_pixels: ClassVar[bool] = True
@@ -70,7 +70,7 @@ class FlowWriter:
     def add(self, frame: SimulatedFrame | FrameTruth) -> None:
         """Write the flow of a frame, if it has one."""
         flow = rendered(frame).arrays.get("flow")
-        if flow is not None:
+        if flow is not None and np.isfinite(flow).any():
             self._pictures.write(rendered(frame).truth.number, kitti_flow(flow))
 
     def close(self) -> None:

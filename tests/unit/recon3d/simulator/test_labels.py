@@ -194,6 +194,14 @@ def test_flow_longer_than_the_format_reaches_is_not_valid(tmp_path: Path) -> Non
     assert read_png(tmp_path / "flow/000030.png")[5, 5].tolist() == [0, 0, 0]
 
 
+def test_a_frame_after_which_nothing_follows_has_no_flow(tmp_path: Path) -> None:
+    frame = render(truth_at(small_plan(), 119, 1.0))
+    frame.arrays["flow"][:] = np.nan
+    with LabelWriter(tmp_path, small_plan(), CAMERA, 1, formats=["flow"]) as writer:
+        writer.add(frame)
+    assert not list((tmp_path / "flow").iterdir())
+
+
 def test_endonerf_poses_read_as_llff(labels: Path, frames: list[SimulatedFrame]) -> None:
     rows = np.load(labels / "endonerf/poses_bounds.npy")
     assert rows.shape == (len(frames), 17)
