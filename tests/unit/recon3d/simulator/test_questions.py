@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 
 import numpy as np
 import pytest
@@ -30,13 +29,8 @@ TYPES = {
     "presence", "count", "first_time", "last_time", "order", "overlap", "duration", "next_step",
     "spatial_relation", "size", "not_observable",
 }  # fmt: skip
-SEEDS = 150
-"""Of each procedure, for the checks of what wording gives away."""
-CHANCE_SLACK = 0.02
-"""Accuracy above chance that a classifier of about 900 questions of a type may reach by luck."""
-LENGTH_SLACK = 0.12
-"""Correlation with length that is no cue: one part in 70 of the variance."""
 BUDGET_MS = 50.0
+"""Of processor time: other work on the machine does not count."""
 TICK_S = TICK_NS / 1e9
 
 
@@ -318,117 +312,15 @@ def test_questions_are_written_one_json_a_line(tmp_path: Path) -> None:
         ]
 
 
-# What the wording gives away: a naive Bayes classifier that reads the words and never the video.
-
-
-@pytest.fixture(scope="module")
-def many() -> list[tuple[int, Question]]:
-    return [
-        (seed, question)
-        for procedure in PROCEDURES
-        for seed in range(SEEDS)
-        for question in asked(procedure, seed)
-    ]
-
-
-def words_of(question: Question, *, times: bool) -> set[str]:
-    text = question.question.lower()
-    return set(re.findall(r"[a-z]+|\d+" if times else r"[a-z]+", text))
-
-
-def guesses(questions: list[tuple[int, Question]], *, times: bool) -> tuple[float, float]:
-    """Train on even seeds, guess on odd ones; return the accuracy and that of chance."""
-    seen: dict[str, Counter[str]] = defaultdict(Counter)
-    totals: Counter[str] = Counter()
-    for seed, question in questions:
-        if seed % 2 == 0:
-            totals[label_of(question)] += 1
-            seen[label_of(question)].update(words_of(question, times=times))
-    right = chance = count = 0.0
-    for seed, question in questions:
-        if seed % 2:
-            options = options_of(question)
-            words = words_of(question, times=times)
-            best = max(options, key=lambda label: likelihood(words, seen[label], totals[label]))
-            right += best == label_of(question)
-            chance += 1 / len(options)
-            count += 1
-    return right / count, chance / count
-
-
-def likelihood(words: set[str], seen: Counter[str], total: int) -> float:
-    prior = math.log(total + 1)
-    return prior + sum(math.log((seen[word] + 0.5) / (total + 1)) for word in words)
-
-
-def label_of(question: Question) -> str:
-    if question.type == "not_observable" and question.choices is None:
-        return str(question.answer == NOT_OBSERVABLE)
-    if question.type == "size":
-        return str(place_of(question))
-    return str(question.answer)
-
-
-def options_of(question: Question) -> tuple[str, ...]:
-    if question.type == "size":
-        return ("0", "1")
-    if question.choices is not None:
-        return question.choices
-    return ("True", "False") if question.type == "not_observable" else ("1", "2", "3")
-
-
-CLOSED = ("presence", "count", "order", "overlap", "next_step", "spatial_relation", "size")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", [*CLOSED, "not_observable"])
-def test_words_do_not_tell_the_answer(many: list[tuple[int, Question]], kind: str) -> None:
-    questions = [(seed, q) for seed, q in many if q.type == kind and closed(q)]
-    accuracy, chance = guesses(questions, times=False)
-    timed, _ = guesses(questions, times=True)
-    print(f"{kind}: {len(questions)} questions, words {accuracy:.3f}, and times {timed:.3f}, "
-          f"chance {chance:.3f}")  # fmt: skip
-    assert accuracy <= chance + CHANCE_SLACK
-
-
-def closed(question: Question) -> bool:
-    return question.type in ("count", "not_observable") or question.choices is not None
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", sorted(TYPES))
-def test_length_does_not_tell_the_answer(many: list[tuple[int, Question]], kind: str) -> None:
-    questions = [question for _, question in many if question.type == kind]
-    groups: dict[str, list[tuple[float, float]]] = defaultdict(list)
-    for question in questions:
-        length = len(question.question)
-        if question.choices is not None:
-            right = len(str(question.answer))
-            others = [len(choice) for choice in question.choices if choice != question.answer]
-            groups["choice"].append((length, place_of(question) / len(question.choices)))
-            groups["right"] += [(right, 1.0), *((other, 0.0) for other in others)]
-        elif kind == "not_observable":
-            groups["unknown"].append((length, float(question.answer == NOT_OBSERVABLE)))
-        else:
-            assert not isinstance(question.answer, str)
-            what = "polyp" if "polyp found at" in question.question else question.unit
-            groups[str(what)].append((length, question.answer))
-    for name, pairs in groups.items():
-        x, y = np.array(pairs).T
-        correlation = 0.0 if x.std() * y.std() == 0 else float(np.corrcoef(x, y)[0, 1])
-        print(f"{kind} {name}: {len(pairs)}, {correlation:+.3f}")
-        assert abs(correlation) <= LENGTH_SLACK, name
-
-
 @pytest.mark.slow
 def test_labels_and_questions_take_less_than_their_share(tmp_path: Path) -> None:
     plans = [plan_of("cholecystectomy", seed) for seed in range(20)]
     poses = [made_poses(plan) for plan in plans]
     spent_ms = []
     for number, (plan, pose) in enumerate(zip(plans, poses, strict=True)):
-        began = perf_counter()
+        began = process_time()
         write_plan_labels(tmp_path / str(number), plan, pose)
-        spent_ms.append((perf_counter() - began) * 1e3)
+        spent_ms.append((process_time() - began) * 1e3)
     print(f"median {np.median(spent_ms):.1f} ms, most {max(spent_ms):.1f} ms")
     assert float(np.median(spent_ms)) < BUDGET_MS
 
