@@ -206,7 +206,7 @@ void fractal(const Doubles& points, const OutDoubles& out, std::uint32_t seed, i
   const double* p = points.data();
   double* to = out.data();
   nb::gil_scoped_release release;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (n > 4096)
   for (std::int64_t i = 0; i < n; ++i) {
     to[i] = videoengine::noise::fractal(p[3 * i], p[3 * i + 1], p[3 * i + 2], seed, octaves, gain, kind, period);
   }

@@ -8,29 +8,23 @@ artery beside it, omentum and gut below.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from videoengine.recon3d.simulator import portable_math as pm
 from videoengine.recon3d.simulator.anatomy import Array, Grid, Paint
+from videoengine.recon3d.simulator.cavity_paint import Canvas, paint_cavity
 from videoengine.recon3d.simulator.painting import (
     BILLOW,
     RIDGED,
-    albedo_of,
     fractal,
-    packed,
     smooth_maximum,
     smoothed,
-    stamp_vessels,
-    vessel_tree,
 )
 from videoengine.recon3d.simulator.plan import TICKS_PER_SECOND, Plan, Site
 from videoengine.recon3d.simulator.randomness import Key
-from videoengine.vocabularies import vocabulary
 
 HALF_MM: Final = 62.0
 """Half the chart."""
@@ -38,31 +32,6 @@ POINTS: Final = 257
 TEXELS: Final = 1024
 NEVER: Final = 1e9
 REMOVING_PHASE: Final = "GallbladderDissection"
-
-
-@dataclass(frozen=True, slots=True)
-class _Organ:
-    """An organ's name in the vocabulary of targets and its look."""
-
-    target: str
-    base: tuple[float, float, float]
-    haemoglobin: float
-    film: float
-
-
-ORGANS: Final = (
-    _Organ("abdominal_wall_cavity", (0.52, 0.40, 0.34), 0.62, 0.45),
-    _Organ("liver", (0.34, 0.30, 0.28), 1.45, 0.62),
-    _Organ("cystic_plate", (0.50, 0.42, 0.36), 1.05, 0.85),
-    _Organ("gallbladder", (0.56, 0.50, 0.42), 0.36, 0.75),
-    _Organ("cystic_pedicle", (0.66, 0.52, 0.34), 0.40, 0.85),
-    _Organ("cystic_duct", (0.62, 0.55, 0.42), 0.34, 0.8),
-    _Organ("cystic_artery", (0.60, 0.46, 0.40), 0.66, 0.8),
-    _Organ("omentum", (0.80, 0.62, 0.22), 0.16, 0.75),
-    _Organ("gut", (0.62, 0.50, 0.42), 0.46, 0.8),
-    _Organ("peritoneum", (0.62, 0.52, 0.46), 0.44, 0.6),
-)
-_INDEX: Final = {organ.target: index for index, organ in enumerate(ORGANS)}
 
 
 class Cavity:
@@ -84,10 +53,9 @@ class Cavity:
         )
         self._fundus = (-2 + 8 * (draw[4] - 0.5), 27 + 6 * (draw[5] - 0.5))
         self._neck = (6 + 4 * (draw[6] - 0.5), 1 + 4 * (draw[7] - 0.5))
-        self._bulge = 11.0 + 3.5 * draw[8]
+        self._bulge = 11.5 + 4.0 * draw[8]
         self._duct_end = (13 + 5 * (draw[9] - 0.5), -17 + 4 * (draw[10] - 0.5))
         self._artery_end = (-6 + 5 * (draw[11] - 0.5), -12 + 4 * (draw[12] - 0.5))
-        self._colors = draw[13:26]
         self._breath = (3.0 + 3.5 * draw[26], 0.2 + 0.08 * draw[27], draw[28])
         self._beat = (0.25 + 0.5 * draw[29], 1.0 + 0.45 * draw[30], draw[31])
         places = self._key.sub("ports").fractions(16)
@@ -128,36 +96,34 @@ class Cavity:
         )
         cx, cy, rx, ry = self._liver
         e = ((p - cx) / rx) ** 2 + ((q - cy) / ry) ** 2
-        liver = np.where(e < 1, -9 + 24.0 * np.sqrt(np.sqrt(np.maximum(1 - e, 0.0))), -50.0)
+        liver = np.where(e < 1, -9 + 24.0 * np.sqrt(np.maximum(1 - e * e * e, 0.0)), -50.0)
         liver = liver + 1.6 * fractal(p / 30, q / 30, n + 3, octaves=3)
         d, t = self._segment(p, q, self._fundus, self._neck)
         radius = self._bulge * (1.0 - 0.62 * t * t)
-        bladder = self._tube(d, radius, 6.0 - 5.0 * t) + 0.7 * fractal(
+        bladder = self._tube(d, radius, 12.0 - 11.0 * t) + 0.7 * fractal(
             p / 9, q / 9, n + 4, octaves=3
         )
         dd, dt = self._segment(p, q, self._neck, self._duct_end)
         bend = 2.0 * fractal(dt * 1.5, np.full_like(dt, 0.3), n + 5, octaves=2)
-        duct = self._tube(np.abs(dd + bend * 0.4), 2.3 - 0.3 * dt, 1.2 - 5.0 * dt)
+        duct = self._tube(np.abs(dd + bend * 0.4), 2.2 - 0.3 * dt, 0.6 - 5.0 * dt)
         ad, at = self._segment(p, q, (self._neck[0] - 4, self._neck[1] + 2), self._artery_end)
-        artery = self._tube(np.abs(ad + 0.5 * bend), 1.5 - 0.2 * at, 0.8 - 5.0 * at)
+        artery = self._tube(np.abs(ad + 0.5 * bend), 1.3 - 0.2 * at, 0.5 - 5.0 * at)
         web = np.minimum(dd, ad)
         pedicle = (
-            0.8
-            - 0.42 * web
+            1.6
+            - 0.30 * web
             - 4.0 * np.minimum(dt, at)
             + 2.2 * fractal(p / 7, q / 7, n + 6, octaves=4, kind=BILLOW)
         )
-        pedicle = np.where(web < 16, pedicle, -50.0)
-        lumps = fractal(p / 15, q / 15, n + 7, octaves=4, gain=0.45, kind=BILLOW)
+        lumps = fractal(p / 15, q / 15, n + 7, octaves=3, gain=0.35, kind=BILLOW)
         low = smoothed(2.0, 26.0, p * 0.75 - q - 8)
-        omentum = -16 + 20.0 * low + 11.0 * np.sqrt(lumps) * low
+        omentum = -16 + 19.0 * low + 15.0 * (1.5 - lumps) * lumps * low
         gd, gt = self._segment(p, q, (-50.0, -40.0), (18.0, -47.0))
         gut = self._tube(
             gd, 15.0 + 1.2 * fractal(gt * 6, np.zeros_like(gt), n + 8, octaves=2), -8.0
         )
-        veil = np.where(
-            (p > 16) & (q > 6), ground + 5.0 + 16 * smoothed(10, 60, p + 0.3 * q), -50.0
-        )
+        ramp = smoothed(8.0, 30.0, p) * smoothed(-2.0, 16.0, q)
+        veil = ground - 7.0 + (12.0 + 16 * smoothed(10, 60, p + 0.3 * q)) * ramp
         veil = veil + 1.6 * fractal(p / 16, q / 16, n + 9, octaves=3, kind=RIDGED)
         return {
             "abdominal_wall_cavity": wall,
@@ -353,114 +319,38 @@ class Cavity:
         side = np.linspace(0, 1, TEXELS)
         u, v = np.meshgrid(side, side)
         p, q = (2 * u - 1) * HALF_MM, (1 - 2 * v) * HALF_MM
-        heights = self._heights(p, q)
-        rest, region = self._painted(p, q, heights, bare=False)
-        bare, region_bare = self._painted(p, q, heights, bare=True)
-        return Paint(
-            rest=rest,
-            bare=bare,
-            relief=self._relief(p, q, region).astype(np.float32),
-            region=region,
-            region_bare=region_bare,
-            texel_mm=2 * HALF_MM / TEXELS,
-        )
-
-    def _painted(
-        self, p: Array, q: Array, heights: dict[str, Array], *, bare: bool
-    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        n = self._noise
-        names = [o.target for o in ORGANS if o.target in heights]
-        stack = np.stack([heights[name] for name in names])
-        if bare:
-            stack[names.index("gallbladder")] = -60.0
-        wobble = 0.8 * fractal(p / 5, q / 5, n + 20, octaves=4)
-        soft = np.exp(np.clip((stack + wobble - stack.max(axis=0)) / 0.5, -30, 0))
-        soft /= soft.sum(axis=0)
-        winner = stack.argmax(axis=0)
-        base = np.zeros((*p.shape, 3))
-        haem, film = np.zeros(p.shape), np.zeros(p.shape)
-        tint = 1.0 + 0.24 * (self._colors - 0.5)
-        for i, name in enumerate(names):
-            organ = ORGANS[_INDEX[name]]
-            base += soft[i][..., None] * np.asarray(organ.base) * tint[i]
-            haem += soft[i] * organ.haemoglobin
-            film += soft[i] * organ.film
-        region_ids = np.asarray(
-            [vocabulary("cholect50/target@1").label(name).id + 1 for name in names], np.uint8
-        )
-        region = region_ids[winner]
-        if bare:
-            d, t = self._segment(p, q, self._fundus, self._neck)
-            bed = smoothed(1.3, 0.9, d / (self._bulge * (1.0 - 0.62 * t * t)) + 0.15 * wobble)
-            plate = ORGANS[_INDEX["cystic_plate"]]
-            raw = 0.75 + 0.5 * fractal(p / 3, q / 3, n + 21, octaves=4, kind=RIDGED)
-            base = base * (1 - bed[..., None]) + bed[..., None] * np.asarray(plate.base)
-            haem = haem * (1 - bed) + bed * plate.haemoglobin * raw
-            film = film * (1 - bed) + bed * plate.film
-            region = np.where(
-                bed > 0.5, vocabulary("cholect50/target@1").label("cystic_plate").id + 1, region
+        x, y = self._unrolled(p, q)
+        d, t = self._segment(p, q, self._fundus, self._neck)
+        ragged = 0.12 * fractal(p / 5, q / 5, self._noise + 20, octaves=3)
+        return paint_cavity(
+            Canvas(
+                p=p,
+                q=q,
+                x=x,
+                y=y,
+                heights=self._heights(p, q),
+                bed=smoothed(1.3, 0.9, d / (self._bulge * (1.0 - 0.62 * t * t)) + ragged),
+                texel_mm=2 * HALF_MM / TEXELS,
+                noise=self._noise,
+                key=self._key.sub("paint"),
+                roots=self._vessel_roots(),
             )
-        haem = haem * (1.0 + 0.35 * fractal(p / 18, q / 18, n + 22, octaves=5)) + self._vessels(
-            soft, names, bare=bare
         )
-        mottle = (
-            1.0
-            + 0.16 * fractal(p / 2.2, q / 2.2, n + 23, octaves=4)
-            + 0.12 * fractal(p / 9, q / 9, n + 24, octaves=3)
-        )
-        if "omentum" in names:  # fat lobules: paler crests, thin red septa
-            fat = soft[names.index("omentum")] + 0.5 * soft[names.index("cystic_pedicle")]
-            lobules = fractal(p / 5.5, q / 5.5, n + 25, octaves=3, kind=BILLOW)
-            haem += fat * 0.55 * smoothed(0.12, 0.0, lobules)
-        film = np.clip(
-            film * (0.55 + 0.9 * fractal(p / 7, q / 7, n + 26, octaves=4, kind=BILLOW) * 1.6), 0, 1
-        )
-        return packed(
-            albedo_of(base * mottle[..., None], np.maximum(haem, 0.02)), film
-        ), region.astype(np.uint8)
 
-    def _vessels(self, soft: Array, names: list[str], *, bare: bool) -> Array:
-        """Return haemoglobin of drawn vessels and of the capillary net."""
-        texel = 2 * HALF_MM / TEXELS
-        field = np.zeros(soft.shape[1:])
-        key = self._key.sub("vessels")
-        roots = [
-            (self._neck, 1.9, 0.75, 46.0),
-            (self._fundus, -1.4, 0.5, 30.0),
-            ((-45.0, -36.0), 0.1, 0.9, 70.0),
-        ]
-        roots += [((-38.0 + 22 * i, -52.0), 1.4, 0.6, 26.0) for i in range(4)]
-        roots += [
-            ((50.0, 20.0), 3.0, 0.6, 40.0),
-            ((40.0, -40.0), 2.2, 0.6, 40.0),
-            ((20.0, 50.0), 5.0, 0.7, 40.0),
-        ]
-        if not bare:
-            roots += [
-                ((self._neck[0] + 3, self._neck[1]), 1.7, 0.6, 34.0),
-                (self._neck, 2.2, 0.5, 30.0),
-            ]
-        for i, (start, heading, radius, reach) in enumerate(roots):
-            tree = vessel_tree(key.sub("tree", i), start, heading, radius_mm=radius, reach_mm=reach)
-            if len(tree):
-                tree[:, 0] = tree[:, 0] + HALF_MM
-                tree[:, 1] = HALF_MM - tree[:, 1]
-                stamp_vessels(field, tree, texel_mm=(texel, texel), wraps=False)
-        side = np.arange(TEXELS) * texel
-        x, y = np.meshgrid(side, side)
-        net = fractal(x / 6, y / 6, self._noise + 30, octaves=4, kind=RIDGED) ** 9
-        shown = np.ones(field.shape)
-        for name, share in (("liver", 0.08), ("omentum", 0.55), ("abdominal_wall_cavity", 0.8)):
-            shown -= soft[names.index(name)] * (1 - share)
-        return shown * (0.95 * field + 0.5 * net)
+    def _vessel_roots(self) -> tuple[tuple[tuple[float, float], float, float, float], ...]:
+        """Return where vessels start on the chart: the artery's branches first."""
+        x, y = self._neck
+        near = [((x, y), 1.9, 0.75, 46.0), (self._fundus, -1.4, 0.5, 30.0)]
+        near += [((x + 3, y), 1.7, 0.6, 34.0), ((x, y), 2.2, 0.5, 30.0)]
+        far = [((-45.0, -36.0), 0.1, 0.9, 60.0), ((45.0, 20.0), 3.0, 0.6, 40.0)]
+        far += [((-34.0 + 20 * i, -46.0), 1.4, 0.5, 22.0) for i in range(4)]
+        far += [((40.0, -36.0), 2.2, 0.5, 34.0), ((24.0, 44.0), 5.0, 0.6, 34.0)]
+        return tuple(near + far)
 
-    def _relief(self, p: Array, q: Array, region: NDArray[np.uint8]) -> Array:
-        """Return fine height in mm, for normals: capsule, fat and raw tissue differ."""
-        n = self._noise
-        targets = vocabulary("cholect50/target@1")
-        smooth = np.isin(region, [targets.label(t).id + 1 for t in ("liver", "gallbladder", "gut")])
-        grain = 0.030 * fractal(p / 0.9, q / 0.9, n + 40, octaves=3)
-        coarse = 0.10 * fractal(p / 3.2, q / 3.2, n + 41, octaves=3) + 0.05 * fractal(
-            p / 1.6, q / 1.6, n + 42, octaves=2, kind=RIDGED
-        )
-        return np.where(smooth, 0.45 * grain + 0.25 * coarse, grain + coarse)
+    def _unrolled(self, p: Array, q: Array) -> tuple[Array, Array]:
+        """Return chart points stretched as the rim is, so that patterns keep their size there."""
+        far = np.maximum(np.abs(p), np.abs(q)) / HALF_MM
+        f8 = far**8
+        rise = 40.0 * smoothed(0.55, 0.92, far) + 150.0 * f8 * f8
+        stretch = 1.0 + 0.95 * f8 + rise / (HALF_MM * np.maximum(far, 0.1))
+        return p * stretch, q * stretch

@@ -62,8 +62,8 @@ def laparoscope(key: Key, size: tuple[int, int]) -> Optics:
         circle=(radius if round_view else 0.0, 0.03 * (draw[11] - 0.5), 0.03 * (draw[12] - 0.5)),
         bloom=0.25 + 0.3 * draw[13],
         vignette=0.45 + 0.4 * draw[14],
-        sharpening=0.5 + 0.6 * draw[15],
-        noise=0.004 + 0.006 * draw[16],
+        sharpening=0.9 + 0.9 * draw[15],
+        noise=0.0015 + 0.003 * draw[16],
         target=0.30 + 0.07 * draw[17],
         bounce=0.22 + 0.16 * draw[18],
     )
@@ -87,8 +87,8 @@ def colonoscope(key: Key, size: tuple[int, int]) -> Optics:
         circle=(min(half * 1.0, 0.62 * width) / width, 0.0, 0.0),
         bloom=0.2 + 0.25 * draw[9],
         vignette=0.25 + 0.3 * draw[10],
-        sharpening=0.5 + 0.6 * draw[11],
-        noise=0.004 + 0.006 * draw[12],
+        sharpening=0.9 + 0.9 * draw[11],
+        noise=0.0015 + 0.003 * draw[12],
         target=0.33 + 0.07 * draw[13],
         bounce=0.32 + 0.16 * draw[14],
     )

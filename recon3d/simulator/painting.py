@@ -82,7 +82,7 @@ def vessel_tree(
     draws = iter(key.fractions(4096).tolist())
     while waiting and len(points) < 6000:
         x, y, heading, radius, left, depth = waiting.pop()
-        step = max(0.25, 0.8 * radius)
+        step = max(0.2, 0.45 * radius)
         length = left * (0.35 + 0.5 * next(draws, 0.5))
         gone = 0.0
         bend = 0.0

@@ -118,7 +118,7 @@ class Tube:
         nearest_fold = np.rint(x)
         d = (x - nearest_fold) * period
         lobe = 0.62 + 0.5 * fractal(turns * 3, nearest_fold * 1.7, n + 3, octaves=1, period=3)
-        profile = 1.0 / (1.0 + (d / 2.6) ** 2)
+        profile = 1.0 / (1.0 + (d / 3.4) ** 2)
         depth = self._fold * np.clip(lobe, 0.1, 1.0) * profile * (0.75 + 0.25 * profile)
         between = 0.05 * (1 - profile) * pm.cos(3 * angle + 0.4)
         wall = self._radius * slow * (1.0 - depth + between)
@@ -130,8 +130,9 @@ class Tube:
     def _bump(self, polyp: Polyp, along: Array, angle: Array, *, bare: bool) -> Array:
         """Return by how much a polyp, or the wound it left, stands out of the wall."""
         rho = self._polyp_distance(polyp, along, angle)
-        height = polyp.size_mm * (0.5 if polyp.size_mm < 8 else 0.62)
-        shape = np.sqrt(np.sqrt(np.maximum(1.0 - rho * rho, 0.0)))
+        height = polyp.size_mm * (0.34 if polyp.size_mm < 8 else 0.46)
+        left = np.maximum(1.0 - rho * rho, 0.0)
+        shape = np.sqrt(left) * (1.0 - 0.25 * rho * rho)
         lumps = 1.0 + 0.22 * fractal(angle * 9, along / 2.2, self._noise + 5, octaves=3)
         if bare and polyp.resected is not None:
             return -0.8 * np.maximum(1.0 - rho * rho, 0.0)
@@ -235,8 +236,8 @@ class Tube:
         along, angle = v * TUBE_MM, u * TAU
         n = self._noise
         x = u * 12
-        base = np.asarray((0.72, 0.56, 0.44)) * (1.0 + 0.2 * (self._colors[:3] - 0.5))
-        haem = 0.42 + 0.2 * self._colors[3] + 0.16 * fractal(x, along / 11.0, n + 20, octaves=5, period=12)
+        base = np.asarray((0.66, 0.50, 0.36)) * (1.0 + 0.2 * (self._colors[:3] - 0.5))
+        haem = 0.55 + 0.35 * self._colors[3] + 0.22 * fractal(x, along / 11.0, n + 20, octaves=5, period=12)
         haem = haem + self._vessels(u, along)
         film = np.clip(0.5 + 0.9 * fractal(x, along / 9.0, n + 21, octaves=4, period=12), 0.15, 1)
         region = np.zeros(u.shape, np.uint8)
@@ -299,7 +300,7 @@ class Tube:
             tree = vessel_tree(key.sub("tree", i), start, float(draws[i]) * TAU, radius_mm=0.55, reach_mm=34.0)
             stamp_vessels(field, tree, texel_mm=texel, wraps=True)
         net = fractal(u * 24, along / 5.5, self._noise + 31, octaves=4, kind=RIDGED, period=24) ** 9
-        return 0.85 * field + 0.4 * net
+        return 0.75 * field + 0.5 * net
 
 
 def _dot(a: Array, b: Array) -> float:

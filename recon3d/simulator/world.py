@@ -413,4 +413,5 @@ def _moved(rows: NDArray[np.float32], pose: Array) -> NDArray[np.float32]:
 def _code(light: NDArray[Any]) -> NDArray[Any]:
     """Return display codes, 0 to 1: the renderer's tone curve."""
     x = np.maximum(light, 0.0)
-    return np.minimum((x * (1.0 + 0.12 * x) / (1.0 + 0.62 * x)) ** (1 / 2.2), 1.0)
+    code = np.minimum((x * (1.0 + 0.12 * x) / (1.0 + 0.62 * x)) ** (1 / 2.2), 1.0)
+    return 0.5 * code + 0.5 * code * code * (3.0 - 2.0 * code)

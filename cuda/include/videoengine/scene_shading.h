@@ -27,7 +27,7 @@ struct Stains {
   int height = 0, width = 0;
 };
 
-enum Pattern : int { kSmooth = 0, kBrushed = 1, kRibbed = 2, kCloth = 3, kLamp = 4 };
+enum Pattern : int { kSmooth = 0, kBrushed = 1, kCloth = 2, kLamp = 3 };
 struct Material {
   Vec albedo, reflectance;
   float roughness, film, film_roughness, emission;
@@ -240,7 +240,7 @@ VIDEOENGINE_HD shading::Surface<float> tissue_surface(const Scene& s, const Seen
   out.roughness = math::clamp(0.42f + 0.3f * rough + 0.2f * burnt, 0.05f, 0.9f);
   const float wet = math::clamp(c.value[3] + 0.5f * math::minimum(blood, 1.0f) + water, 0.0f, 1.0f);
   out.film = wet * (1.0f - 0.8f * burnt);
-  out.film_roughness = math::clamp(0.085f + 0.35f * rough - 0.03f * water, 0.03f, 0.6f);
+  out.film_roughness = math::clamp(0.055f + 0.30f * rough - 0.02f * water, 0.025f, 0.6f);
   return out;
 }
 
@@ -256,13 +256,11 @@ VIDEOENGINE_HD shading::Surface<float> solid_surface(const Scene& s, const Seen&
   normal = seen.normal;
   const std::uint32_t seed = s.seed + static_cast<std::uint32_t>(solid.track) * 31u;
   if (m.pattern == kBrushed) {
-    const float n = noise::fractal(along * 3.0f, dot(seen.normal, {1, 2, 3}) * 2.0f, 0.0f, seed, 3, 0.6f,
+    // drawn steel: streaks along the shaft
+    const float n = noise::fractal(along * 0.25f, dot(seen.normal, {1, 2, 3}) * 9.0f, 0.0f, seed, 3, 0.6f,
                                    noise::kPlain, 0);
-    out.roughness = math::clamp(m.roughness * (1.0f + 0.8f * n), 0.04f, 0.8f);
-    out.albedo = m.albedo * (1.0f + 0.35f * n);
-  } else if (m.pattern == kRibbed) {
-    const float phase = along * 1.4f, f = phase - math::floor_of(phase);
-    normal = normalized(normal + axis * (f < 0.5f ? 0.45f : -0.45f));
+    out.roughness = math::clamp(m.roughness * (1.0f + 0.5f * n), 0.04f, 0.8f);
+    out.albedo = m.albedo * (1.0f + 0.2f * n);
   } else if (m.pattern == kCloth) {
     const float n = noise::fractal(seen.point.x * 0.05f, seen.point.y * 0.05f, seen.point.z * 0.05f, seed, 4,
                                    0.5f, noise::kPlain, 0);

@@ -24,7 +24,6 @@ struct Sensor {
   Vec balance = {1, 1, 1};
   float bloom = 0.25f;
   float vignette = 0.5f;     // loss at the corner
-  float contrast = 1.0f;
   float sharpening = 0.8f;
   float noise = 0.012f;      // standard deviation at middle gray, of full scale
   float circle = 0;          // radius of the view as a fraction of the width; 0: no circle
@@ -77,11 +76,15 @@ VIDEOENGINE_HD Vec veil_at(const Sensor& s, const float* small, float x, float y
   return mix(mix(at(small, r0 + x0), at(small, r0 + x1), a), mix(at(small, r1 + x0), at(small, r1 + x1), a), b);
 }
 
+constexpr float kContrast = 0.5f;
+
 // Scene-referred exposure to display code 0 to 1: a power toe and a shoulder that ends at 1.
 VIDEOENGINE_HD float toned(float x) {
   if (!(x > 0)) return 0;
   const float shoulder = x * (1.0f + x * 0.12f) / (1.0f + 0.62f * x);
-  return math::minimum(math::power(shoulder, 1.0f / 2.2f), 1.0f);
+  const float code = math::minimum(math::power(shoulder, 1.0f / 2.2f), 1.0f);
+  // processors deepen the shadows
+  return math::mix(code, code * code * (3.0f - 2.0f * code), kContrast);
 }
 
 VIDEOENGINE_HD void encode(const Sensor& s, const float* light, const float* small, float* code,
@@ -123,7 +126,7 @@ VIDEOENGINE_HD float grain(std::uint32_t seed, int x, int y, int channel) {
 VIDEOENGINE_HD void finish(const Sensor& s, const float* code, std::uint8_t* rgb, std::int64_t i) {
   const int x = static_cast<int>(i % s.width), y = static_cast<int>(i / s.width);
   Vec around = {0, 0, 0}, wide = {0, 0, 0};
-  constexpr float weight[3] = {0.5f, 0.25f, 0.0f};
+  constexpr float weight[3] = {0.6f, 0.2f, 0.0f};
   for (int dy = -2; dy <= 2; ++dy) {
     for (int dx = -2; dx <= 2; ++dx) {
       const int xx = math::clamp(x + dx, 0, s.width - 1), yy = math::clamp(y + dy, 0, s.height - 1);
