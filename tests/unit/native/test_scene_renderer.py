@@ -38,10 +38,10 @@ def bowl(rows: int = 90, columns: int = 120, seed: int = 0) -> Array:
     theta = np.linspace(0.0, 1.5, rows)[:, None]
     phi = np.arange(columns)[None] / columns * 2 * np.pi
     lumps = np.random.default_rng(seed).uniform(-1, 1, (3, 4))
-    radius = 60.0 + sum(
-        6 * a * np.sin((k + 2) * theta) * np.sin((k + 1) * phi + b) + 4 * c * np.sin(9 * theta + d)
-        for k, (a, b, c, d) in enumerate(lumps)
-    )
+    radius = 60.0 + 0.0 * phi * theta
+    for k, (a, b, c, d) in enumerate(lumps):
+        radius = radius + 6 * a * np.sin((k + 2) * theta) * np.sin((k + 1) * phi + b)
+        radius = radius + 4 * c * np.sin(9 * theta + d)
     sine = np.sin(theta) + 0 * phi
     return radius[..., None] * np.stack(
         [sine * np.cos(phi), sine * np.sin(phi), np.cos(theta) + 0 * phi], axis=-1
@@ -98,7 +98,7 @@ def call_of(rows: int, modes: int = 1, **changes: Any) -> dict[str, Any]:
     }
 
 
-def outputs_of(size: tuple[int, int]) -> dict[str, Array]:
+def outputs_of(size: tuple[int, int]) -> dict[str, Any]:
     shape = (size[1], size[0])
     return {
         "rgb": np.full((*shape, 3), 77, np.uint8),
@@ -271,7 +271,7 @@ def test_flow_of_a_shifted_wall_is_parallax() -> None:
 @pytest.mark.parametrize("model", [PINHOLE, FISHEYE])
 @pytest.mark.parametrize("size", SIZES)
 def test_every_instruction_set_gives_the_same_bytes(size: tuple[int, int], model: float) -> None:
-    pictures: list[dict[str, Array]] = []
+    pictures: list[dict[str, Any]] = []
     for backend in ("cpu", "baseline"):
         out = outputs_of(size)
         renderer = renderer_of(size, model, bowl(), wraps=True, backend=backend)
