@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import tracemalloc
 from collections.abc import Iterator
-from dataclasses import replace
 from fractions import Fraction
 from typing import Any, Final
 
@@ -18,6 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from support.stretches import begun
 
 from videoengine import _native
 from videoengine.errors import UsageError
@@ -26,16 +26,12 @@ from videoengine.recon3d.simulator.anatomy import Anatomy, Grid, Paint, make_ana
 from videoengine.recon3d.simulator.optics import BASELINE_MM
 from videoengine.recon3d.simulator.plan import (
     TICKS_PER_SECOND,
-    Gaze,
     Incident,
     IncidentKind,
     Outside,
     Plan,
     Site,
-    Visit,
 )
-from videoengine.recon3d.simulator.planner import make_plan
-from videoengine.recon3d.simulator.procedure import load_procedure
 from videoengine.recon3d.simulator.scenery import intrinsics_of
 from videoengine.recon3d.simulator.simulation import ARRAYS, Simulation
 from videoengine.recon3d.simulator.smoke import MOST, Smoke
@@ -59,50 +55,6 @@ TOLERANCES: Final = {
 
 
 # --- short plans --------------------------------------------------------------------------------
-
-
-def _shifted(visit: Visit, by: int) -> Visit:
-    actions = tuple(
-        replace(a, start=a.start - by, arrive=a.arrive - by, leave=a.leave - by, end=a.end - by)
-        for a in visit.actions
-    )
-    return replace(visit, start=visit.start - by, end=visit.end - by, actions=actions)
-
-
-def cut(plan: Plan, first: int, ticks: int, **changes: Any) -> Plan:
-    """Return a stretch of a plan in the body as a plan of its own, with nothing happening in it."""
-    phases = tuple(
-        replace(p, start=max(p.start - first, 0), end=min(p.end - first, ticks))
-        for p in plan.phases
-        if p.start - first < ticks and p.end > first
-    )
-    gazes: tuple[Gaze, ...] = tuple(replace(g, start=g.start - first) for g in plan.gazes)
-    polyps = tuple(
-        replace(
-            p, found=p.found - first, resected=None if p.resected is None else p.resected - first
-        )
-        for p in plan.polyps
-    )
-    shortened = replace(
-        plan,
-        ticks=ticks,
-        phases=phases,
-        gazes=gazes,
-        polyps=polyps,
-        visits=tuple(_shifted(v, first) for v in plan.visits),
-        incidents=(),
-        outside=(),
-    )
-    return replace(shortened, **changes)
-
-
-def begun(procedure: str, ticks: int, *, seed: int = 7, **changes: Any) -> Plan:
-    """Return the first ticks in the body of a procedure."""
-    plan = make_plan(load_procedure(procedure), seed)
-    first = 0
-    for span in plan.outside:
-        first = span.end if span.start <= first else first
-    return cut(plan, first, ticks, **changes)
 
 
 def incident(kind: IncidentKind, start: int, end: int, target: str = "gallbladder") -> Incident:
