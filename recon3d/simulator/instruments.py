@@ -2,8 +2,8 @@
 
 Tool coordinates, in mm: the origin is the wrist, where the shaft ends; +z runs along the shaft
 toward the tip. Jaws open in the plane of x and z, half the jaw angle to each side, the left one to
-+x. The tip is the
-point that works on tissue: halfway between the ends of two jaws, or the end of a tool without.
++x. The tip is the point that works on tissue: halfway between the ends of two jaws, the end of a
+tool without any, the middle of a loop.
 """
 
 from __future__ import annotations
@@ -28,11 +28,13 @@ class Form:
     name: str
     shaft_radius_mm: float
     reach_mm: float
-    """From the wrist to the end, along the shaft."""
+    """Length of the jaws, or of what stands in their place, from the wrist to its end."""
     jaw_max_rad: float
     """Widest angle between the jaws; 0 for a tool that has none."""
     offset_mm: float = 0.0
     """How far the end lies beside the shaft's axis, toward +y."""
+    tip_share: float = 1.0
+    """Where the tip lies on the way from the wrist to the end."""
     sideways: bool = False
     """Whether it works with its +y side, which is then turned toward the tissue."""
 
@@ -46,7 +48,7 @@ FORMS: Final = {
         Form("scissors", 2.5, 15.0, 0.85),
         Form("clipper", 5.0, 17.0, 0.50),
         Form("irrigator", 2.5, 10.0, 0.0),
-        Form("snare", 1.2, 16.0, 0.90),
+        Form("snare", 1.2, 16.0, 0.90, tip_share=0.6),
         Form("biopsy_forceps", 1.2, 5.0, 1.20),
         Form("injection_needle", 1.2, 6.0, 0.0),
         Form("clip_applier", 1.3, 8.0, 1.00),
@@ -61,11 +63,10 @@ def form_of(name: str) -> Form:
     return FORMS.get(name, PLAIN)
 
 
-def tip_in_tool(reach_mm: Array, offset_mm: Array, jaw_angle_rad: Array) -> Array:
-    """Return the tip (…, 3) in tool coordinates."""
-    return np.stack(
-        [np.zeros_like(reach_mm), offset_mm, reach_mm * pm.cos(0.5 * jaw_angle_rad)], axis=-1
-    )
+def tip_in_tool(form: Array, jaw_angle_rad: Array) -> Array:
+    """Return tips (M, 3) in tool coordinates, of rows (M, ≥ 3): reach, offset, share of the tip."""
+    along = form[:, 0] * form[:, 2] * pm.cos(0.5 * jaw_angle_rad)
+    return np.stack([np.zeros_like(along), form[:, 1], along], axis=-1)
 
 
 def keypoints_in_tool(form: Form, jaw_angle_rad: float) -> NDArray[np.float64]:

@@ -59,6 +59,8 @@ class ToolPose:
     wrist_bend_rad: float
     """0: the instruments modeled have no wrist that bends."""
     jaw_angle_rad: float
+    reach_mm: float
+    """From the wrist to the end of each jaw."""
     tip_mm: Array
     """(3,), world."""
     entry_mm: Array
@@ -83,6 +85,8 @@ class ToolTracks:
     """(M, 4, 4)."""
     jaw_angle_rad: Array
     """(M,)."""
+    reach_mm: Array
+    """(M,)."""
     tip_mm: Array
     """(M, 3)."""
     entry_mm: Array
@@ -106,8 +110,8 @@ class Kinematics:
         self._table = tabulate(plan, anatomy, key)
         self._hands = Tremor(key.sub("hands"), max(len(plan.visits), 1), drift_mm=0.0)
         forms = [form_of(visit.instrument.name) for visit in plan.visits]
-        measures = [(f.reach_mm, f.offset_mm, f.jaw_max_rad) for f in forms]
-        self._forms = np.asarray(measures, np.float64).reshape(-1, 3)
+        measures = [(f.reach_mm, f.offset_mm, f.tip_share, f.jaw_max_rad) for f in forms]
+        self._forms = np.asarray(measures, np.float64).reshape(-1, 4)
         self._sideways = np.asarray([form.sideways for form in forms], np.bool_)
         self._ports = np.asarray([visit.port for visit in plan.visits], np.int64)
         self._wobble = TAU * key.sub("wobble").fractions(64).reshape(8, 8)
@@ -134,6 +138,7 @@ class Kinematics:
                     world_from_tool=tracks.world_from_tool[row],
                     wrist_bend_rad=0.0,
                     jaw_angle_rad=float(tracks.jaw_angle_rad[row]),
+                    reach_mm=float(tracks.reach_mm[row]),
                     tip_mm=tracks.tip_mm[row],
                     entry_mm=tracks.entry_mm[row],
                     grip=float(tracks.grip[row]),
@@ -155,17 +160,18 @@ class Kinematics:
         entry, frame_up = self._entries(visit, sample, times)
         state, away = self._between(k, time, coming, going)
         tip = state.tip + self._hands.at(visit, time) * (1.0 - 0.6 * state.grip)[:, None]
-        jaw = state.jaw * self._forms[visit, 2]
-        transform = self._shafts(visit, tip, entry, frame_up, state, jaw)
+        jaw = state.jaw * self._forms[visit, 3]
+        tip_at = tip_in_tool(self._forms[visit], jaw)
+        transform = _shafts(tip, tip_at, entry, frame_up, state, self._sideways[visit])
         drawn_back = OUT_OF_VIEW[self._plan.anatomy] * away * length(tip - entry)
         transform[:, :3, 3] -= transform[:, :3, 2] * drawn_back[:, None]
-        tip_at = tip_in_tool(self._forms[visit, 0], self._forms[visit, 1], jaw)
         return ToolTracks(
             sample=sample,
             visit=visit,
             action=np.where(coming | going, -1, table.number[k]),
             world_from_tool=transform,
             jaw_angle_rad=jaw,
+            reach_mm=self._forms[visit, 0],
             tip_mm=carried(transform, tip_at),
             entry_mm=entry,
             grip=state.grip,
@@ -227,26 +233,24 @@ class Kinematics:
             out[name][rows] = there + (out[name][rows] - there) * mine
         return Local(**out)
 
-    def _shafts(
-        self, visit: Indices, tip: Array, entry: Array, up: Array, state: Local, jaw: Array
-    ) -> Array:
-        """Return world_from_tool (M, 4, 4) of shafts through their entries."""
-        reach, offset = self._forms[visit, 0], self._forms[visit, 1][:, None]
-        sideways = self._sideways[visit][:, None]
-        axis = unit(tip - entry)
-        for _ in range(ROUNDS):
-            down = _downward(axis, up, state, sideways)
-            axis = unit(tip - down * offset - entry)
-        down = _downward(axis, up, state, sideways)
-        wrist = tip - down * offset - axis * (reach * pm.cos(0.5 * jaw))[:, None]
-        return pose(cross(down, axis), down, axis, wrist)
 
+def _shafts(
+    tip: Array, tip_at: Array, entry: Array, up: Array, state: Local, sideways: NDArray[np.bool_]
+) -> Array:
+    """Return world_from_tool (M, 4, 4) of shafts through their entries, tips in place."""
+    sine, cosine = (part[:, None] for part in pm.sincos(state.roll))
 
-def _downward(axis: Array, up: Array, state: Local, sideways: NDArray[np.bool_]) -> Array:
-    """Return the directions of tools' y axes: a roll away from level, or toward the tissue."""
-    sine, cosine = pm.sincos(state.roll)
-    plain = -across(up, axis)
-    rolled = plain * cosine[:, None] + cross(axis, plain) * sine[:, None]
-    # the roll keeps a hook steady where its shaft stands on the tissue at a right angle
-    toward = across(0.25 * rolled - state.normal, axis)
-    return np.where(sideways, toward, rolled)
+    def downward(axis: Array) -> Array:
+        plain = -across(up, axis)
+        rolled = plain * cosine + cross(axis, plain) * sine
+        # a hook's end points at the tissue; the roll steadies it where the shaft stands upright
+        toward = across(0.25 * rolled - state.normal, axis)
+        return np.where(sideways[:, None], toward, rolled)
+
+    axis = unit(tip - entry)
+    down = downward(axis)
+    for _ in range(ROUNDS):
+        axis = unit(tip - down * tip_at[:, 1:2] - entry)
+        down = downward(axis)
+    wrist = tip - down * tip_at[:, 1:2] - axis * tip_at[:, 2:3]
+    return pose(cross(down, axis), down, axis, wrist)

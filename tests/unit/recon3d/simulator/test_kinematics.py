@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from videoengine.recon3d.simulator import portable_math as pm
-from videoengine.recon3d.simulator.instruments import FORMS, form_of, keypoints_in_tool, tip_in_tool
+from videoengine.recon3d.simulator.instruments import FORMS, form_of, keypoints_in_tool
 from videoengine.recon3d.simulator.kinematics import Kinematics, ToolTracks
 from videoengine.recon3d.simulator.motions import MOTIONS
 from videoengine.recon3d.simulator.plan import Action, Plan, Site
@@ -25,7 +25,7 @@ TREMOR_MM = 0.35
 """Three axes of up to 0.3 mm in all, and rounding."""
 HASHES = {
     "cholecystectomy": "21c8f1539aad1fba5c4002668c05639b32fab154af3b3a6378b56a672632898d",
-    "colonoscopy": "f06449b6ec766a9eac9daf03bf074c2005a4bc914029ae691154e0157cf59512",
+    "colonoscopy": "abf96f29dd4814dbe3bae43b567080a49aa3a4c2e850da1846d370a506797d0d",
 }
 
 
@@ -267,9 +267,11 @@ def test_tips_lie_where_their_form_has_them(subject: Moving) -> None:
     for at in range(len(tracks.sample)):
         form = form_of(plan.visits[tracks.visit[at]].instrument.name)
         points = keypoints_in_tool(form, float(tracks.jaw_angle_rad[at]))
-        middle = carried(tracks.world_from_tool[at], 0.5 * (points[2] + points[3]))
-        assert np.abs(middle - tracks.tip_mm[at]).max() < 1e-9
+        place = 0.5 * (points[2] + points[3])
+        place[2] *= form.tip_share
+        assert np.abs(carried(tracks.world_from_tool[at], place) - tracks.tip_mm[at]).max() < 1e-9
         assert 0.0 <= tracks.jaw_angle_rad[at] <= form.jaw_max_rad
+        assert tracks.reach_mm[at] == form.reach_mm
 
 
 def test_instruments_enter_and_leave_along_their_shafts(cavity: Moving) -> None:
@@ -354,13 +356,13 @@ def test_every_instrument_of_the_vocabularies_has_a_form() -> None:
     assert form_of("of another world").jaw_max_rad > 0.0
 
 
-def test_the_tip_is_between_the_ends_of_the_jaws() -> None:
+def test_jaws_keep_their_length_and_open_to_both_sides() -> None:
     for form in FORMS.values():
         for angle in (0.0, 0.5 * form.jaw_max_rad, form.jaw_max_rad):
-            points = keypoints_in_tool(form, angle)
-            reach, offset = np.asarray(form.reach_mm), np.asarray(form.offset_mm)
-            tip = tip_in_tool(reach, offset, np.asarray(angle))
-            assert 0.5 * (points[2] + points[3]) == pytest.approx(tip, abs=1e-12)
+            shaft, wrist, left, right = keypoints_in_tool(form, angle)
+            assert shaft[2] < wrist[2] < left[2]
+            assert left[0] == -right[0] >= 0.0
+            assert np.hypot(left[0], left[2]) == pytest.approx(form.reach_mm)
 
 
 def test_another_seed_moves_otherwise() -> None:

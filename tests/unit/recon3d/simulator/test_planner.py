@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from dataclasses import asdict
 from itertools import pairwise
@@ -26,10 +27,15 @@ HASHES = {
 }
 
 
-@pytest.fixture(scope="module", params=NAMES)
-def plans(request: pytest.FixtureRequest) -> list[Plan]:
-    procedure = load_procedure(request.param)
+@functools.cache
+def made(name: str) -> list[Plan]:
+    procedure = load_procedure(name)
     return [make_plan(procedure, seed) for seed in SEEDS]
+
+
+@pytest.fixture(params=NAMES)
+def plans(request: pytest.FixtureRequest) -> list[Plan]:
+    return made(request.param)
 
 
 def digest(plan: Plan) -> str:
@@ -144,33 +150,29 @@ def test_sites_lie_within_their_target(plans: list[Plan]) -> None:
 
 
 def test_a_cystic_duct_is_clipped_three_times_before_it_is_cut() -> None:
-    procedure = load_procedure("cholecystectomy")
     complete = 0
-    for seed in range(50):
-        actions = [a for visit in make_plan(procedure, seed).visits for a in visit.actions]
+    for plan in made("cholecystectomy"):
+        actions = [a for visit in plan.visits for a in visit.actions]
         mine = [a for a in actions if a.target.name == "cystic_duct"]
         done = [a.verb.name for a in sorted(mine, key=lambda a: a.start)]
         done = [verb for verb in done if verb in ("clip", "cut")]
         complete += done == ["clip", "clip", "clip", "cut"]
-    assert complete == 50
+    assert complete == len(SEEDS)
 
 
 def test_every_combination_is_a_published_triplet() -> None:
-    procedure = load_procedure("cholecystectomy")
     seen = {
         (visit.instrument.vocabulary, action.verb.vocabulary, action.target.vocabulary)
-        for seed in range(20)
-        for visit in make_plan(procedure, seed).visits
+        for plan in made("cholecystectomy")[:20]
+        for visit in plan.visits
         for action in visit.actions
     }
     assert seen == {("cholect50/instrument@1", "cholect50/verb@1", "cholect50/target@1")}
 
 
 def test_a_bleeding_that_interrupts_comes_before_the_cleaning() -> None:
-    procedure = load_procedure("cholecystectomy")
     bled = interrupted = 0
-    for seed in SEEDS:
-        plan = make_plan(procedure, seed)
+    for plan in made("cholecystectomy"):
         for before, span, after in zip(plan.phases, plan.phases[1:], plan.phases[2:], strict=False):
             if span.label.name == "CleaningCoagulation" and before.label == after.label:
                 interrupted += 1
@@ -183,10 +185,8 @@ def test_a_bleeding_that_interrupts_comes_before_the_cleaning() -> None:
 
 
 def test_a_colonoscope_goes_in_and_comes_back() -> None:
-    procedure = load_procedure("colonoscopy")
     retreats = 0
-    for seed in SEEDS:
-        plan = make_plan(procedure, seed)
+    for plan in made("colonoscopy"):
         along = [gaze.progress_mm for gaze in plan.gazes]
         assert along[0] == 0.0
         assert max(along) > 700
@@ -196,10 +196,8 @@ def test_a_colonoscope_goes_in_and_comes_back() -> None:
 
 
 def test_a_polyp_is_found_and_cut_within_its_phases() -> None:
-    procedure = load_procedure("colonoscopy")
     resected = 0
-    for seed in SEEDS:
-        plan = make_plan(procedure, seed)
+    for plan in made("colonoscopy"):
         for polyp in plan.polyps:
             assert 2.0 <= polyp.size_mm <= 15.0
             assert plan.phase_at(polyp.found).label.name == "polyp found"
@@ -211,9 +209,7 @@ def test_a_polyp_is_found_and_cut_within_its_phases() -> None:
 
 
 def test_the_camera_is_near_a_polyp_while_it_is_worked_on() -> None:
-    procedure = load_procedure("colonoscopy")
-    for seed in range(40):
-        plan = make_plan(procedure, seed)
+    for plan in made("colonoscopy")[:40]:
         for visit in plan.visits:
             for action in visit.actions:
                 if action.target.name != "polyp":
