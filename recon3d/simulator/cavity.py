@@ -174,8 +174,7 @@ class Cavity:
         p, q = np.broadcast_arrays(p, q)
         z = self._surface(p, q, bare=bare)
         # the rim is drawn outward and up to the scope: walls that enclose the camera
-        s, t = np.abs(p) / HALF_MM, np.abs(q) / HALF_MM
-        far = np.maximum(s, t)
+        far = _rim(p, q)
         f2 = far * far
         f8 = f2 * f2 * f2 * f2
         grow = 1.0 + 0.95 * f8
@@ -184,7 +183,7 @@ class Cavity:
 
     def _share(self, p: Array, q: Array) -> tuple[Array, Array]:
         """Return how strongly breath and heartbeat move chart points."""
-        still = 1.0 - smoothed(0.6, 1.0, np.maximum(np.abs(p), np.abs(q)) / HALF_MM)
+        still = 1.0 - smoothed(0.6, 1.0, _rim(p, q))
         breath = still * (0.55 + 0.45 * smoothed(-20, 40, q))
         dx, dy = p - self._artery_end[0], q - self._artery_end[1]
         return breath, still / (1.0 + (dx * dx + dy * dy) / 180.0)
@@ -349,8 +348,16 @@ class Cavity:
 
     def _unrolled(self, p: Array, q: Array) -> tuple[Array, Array]:
         """Return chart points stretched as the rim is, so that patterns keep their size there."""
-        far = np.maximum(np.abs(p), np.abs(q)) / HALF_MM
+        far = _rim(p, q)
         f8 = far**8
         rise = 40.0 * smoothed(0.55, 0.92, far) + 150.0 * f8 * f8
         stretch = 1.0 + 0.95 * f8 + rise / (HALF_MM * np.maximum(far, 0.1))
         return p * stretch, q * stretch
+
+
+def _rim(p: Array, q: Array) -> Array:
+    """Return 0 in the middle of the chart and 1 at its rim: the 8-norm, which has no crease."""
+    a, b = p / HALF_MM, q / HALF_MM
+    a, b = a * a, b * b
+    a, b = a * a, b * b
+    return np.sqrt(np.sqrt(np.sqrt(a * a + b * b)))

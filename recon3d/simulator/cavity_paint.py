@@ -41,7 +41,7 @@ class Organ:
 
 ORGANS: Final = {
     "abdominal_wall_cavity": Organ((0.30, 0.27, 0.26), 1.00, 0.70),
-    "liver": Organ((0.17, 0.15, 0.14), 1.28, 0.80),
+    "liver": Organ((0.20, 0.155, 0.115), 1.25, 0.80),
     "gallbladder": Organ((0.60, 0.52, 0.49), 0.46, 0.90),
     "cystic_pedicle": Organ((0.56, 0.43, 0.24), 0.30, 0.95),
     "cystic_duct": Organ((0.58, 0.47, 0.33), 0.36, 0.90),
@@ -50,7 +50,7 @@ ORGANS: Final = {
     "gut": Organ((0.60, 0.50, 0.43), 0.64, 0.90),
     "peritoneum": Organ((0.46, 0.40, 0.37), 0.82, 0.75),
 }
-PLATE: Final = Organ((0.42, 0.33, 0.27), 1.15, 0.95)
+PLATE: Final = Organ((0.36, 0.29, 0.22), 1.45, 0.95)
 """The liver's bed, laid bare."""
 
 
@@ -137,7 +137,7 @@ def _painted(
         film += shares[name] * organ.film
     region = _regions(shares)
     if bare:
-        raw = 0.75 + 0.5 * fractal(canvas.x / 3, canvas.y / 3, canvas.noise + 21, octaves=4, kind=RIDGED)
+        raw = 1.9 - 1.4 * fractal(canvas.x / 3, canvas.y / 3, canvas.noise + 21, octaves=4, kind=RIDGED)
         bed = canvas.bed
         base = base * (1 - bed[..., None]) + bed[..., None] * np.asarray(PLATE.base)
         haem = haem * (1 - bed) + bed * PLATE.haemoglobin * raw
@@ -187,4 +187,5 @@ def _relief(canvas: Canvas, region: NDArray[np.uint8]) -> NDArray[np.float32]:
     grain = 0.030 * fractal(x / 0.9, y / 0.9, n + 40, octaves=3)
     coarse = 0.13 * fractal(x / 3.2, y / 3.2, n + 41, octaves=3)
     strands = 0.09 * fractal(x / 2.4, y / 5.0, n + 42, octaves=3, kind=RIDGED)
-    return np.where(calm, 0.4 * grain + 0.22 * coarse, grain + coarse + strands).astype(np.float32)
+    raw = 0.5 * canvas.bed * strands
+    return np.where(calm, 0.4 * grain + 0.22 * coarse + raw, grain + coarse + strands).astype(np.float32)

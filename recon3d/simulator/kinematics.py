@@ -126,12 +126,16 @@ class Kinematics:
 
     def tools(self, time_s: float) -> tuple[ToolPose, ...]:
         """Return the instruments in the body at one time, in seconds, by visit."""
-        tracks = self.tool_tracks(np.asarray([time_s], np.float64))
-        found: list[ToolPose] = []
+        return self.tools_at(np.asarray([time_s], np.float64))[0]
+
+    def tools_at(self, times_s: Array) -> list[tuple[ToolPose, ...]]:
+        """Return the instruments in the body at each of many times (N,) in seconds."""
+        tracks = self.tool_tracks(times_s)
+        found: list[list[ToolPose]] = [[] for _ in range(len(times_s))]
         for row in range(len(tracks.sample)):
             visit = self._plan.visits[int(tracks.visit[row])]
             number = int(tracks.action[row])
-            found.append(
+            found[int(tracks.sample[row])].append(
                 ToolPose(
                     visit=visit,
                     action=visit.actions[number] if number >= 0 else None,
@@ -145,7 +149,7 @@ class Kinematics:
                     pull_mm=tracks.pull_mm[row],
                 )
             )
-        return tuple(found)
+        return [tuple(poses) for poses in found]
 
     def tool_tracks(self, times_s: Array) -> ToolTracks:
         """Return the instruments in the body at times (N,) in seconds."""

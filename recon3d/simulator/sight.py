@@ -20,8 +20,6 @@ from videoengine.vocabularies import vocabulary
 
 Array = NDArray[np.float64]
 NEAR_MM: Final = 0.5
-SHAFT_MM: Final = 25.0
-"""The keypoint `shaft` lies so far behind the wrist."""
 HIDDEN_MM: Final = 3.0
 """What lies so much nearer than a keypoint hides it."""
 POLYP_SEEN_MM: Final = 150.0
@@ -105,12 +103,13 @@ def _keypoints(
     depth: NDArray[np.float32] | None,
 ) -> tuple[Keypoint, ...]:
     frame = into_camera @ tool.world_from_tool
-    reach = float(np.linalg.norm(tool.tip_mm - tool.world_from_tool[:3, 3]))
     half = 0.5 * tool.jaw_angle_rad
-    points = {"entry": _entry(world, frame), "shaft": frame @ [0, 0, -SHAFT_MM, 1], "wrist": frame[:, 3]}
+    entry, wrist = _entry(world, frame), frame[:, 3]
+    middle = None if entry is None else 0.5 * (entry + wrist)
+    points = {"entry": entry, "shaft": middle, "wrist": wrist}
     for name, angle in (("jaw_left", half), ("jaw_right", -half)):
         turned_by = frame @ turned("y", tool.wrist_bend_rad) @ turned("y", angle)
-        points[name] = turned_by @ [0, 0, reach, 1]
+        points[name] = turned_by @ [0, 0, tool.reach_mm, 1]
     return tuple(
         _keypoint(world, name, point, tool.visit.number, labels, depth) for name, point in points.items()
     )

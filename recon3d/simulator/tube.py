@@ -118,7 +118,9 @@ class Tube:
         nearest_fold = np.rint(x)
         d = (x - nearest_fold) * period
         lobe = 0.62 + 0.5 * fractal(turns * 3, nearest_fold * 1.7, n + 3, octaves=1, period=3)
-        profile = 1.0 / (1.0 + (d / 3.4) ** 2)
+        # nothing is left of a fold halfway to the next, whose lobes differ
+        fade = np.maximum(1.0 - (2.0 * d / period) ** 2, 0.0)
+        profile = fade * fade / (1.0 + (d / 3.4) ** 2)
         depth = self._fold * np.clip(lobe, 0.1, 1.0) * profile * (0.75 + 0.25 * profile)
         between = 0.05 * (1 - profile) * pm.cos(3 * angle + 0.4)
         wall = self._radius * slow * (1.0 - depth + between)

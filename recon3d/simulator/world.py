@@ -36,6 +36,8 @@ BEHIND_MM: Final = 12.0
 """How much of a tube is drawn before and behind the camera."""
 SMOKE_PER_S: Final = 560.0
 """Mass a second of a coagulation of amount 1: optical thickness 1 through a puff of 9 mm."""
+BLOCK: Final = 50
+"""Ticks whose poses are computed together."""
 CLIP_MM: Final = (3.4, 0.62)
 """Half length and radius of a clip."""
 
@@ -55,6 +57,7 @@ class World:
         self._seed = int(self._key.sub("noise").word(0) & 0x7FFFFFFF)
         self._is_tube = anatomy.name == "tube"
         self._bag = self._bag_span()
+        self._block: tuple[int, list[tuple[ToolPose, ...]], Array] | None = None
 
     # --- surfaces ---------------------------------------------------------------------------------
 
@@ -108,7 +111,7 @@ class World:
         """Take a state to the next tick, in place."""
         tick = state.tick = state.tick + 1
         seconds = tick * TICK_S
-        tools = self.kinematics.tools(seconds)
+        tools = self._tools_at(tick)
         active = self._active(tick)
         self._spill(state, active, tools, seconds)
         self._hold(state, tools)
@@ -117,6 +120,14 @@ class World:
         suction = max((o.amount for o in active if o.kind == "suction"), default=0.0)
         state.smoke.step(TICK_S, seconds, self._seed, suction=suction)
         self._meter(state, seconds, tools)
+
+    def _tools_at(self, tick: int) -> tuple[ToolPose, ...]:
+        """Return the instruments at a tick; they are computed for many ticks at once."""
+        block, place = divmod(tick, BLOCK)
+        if self._block is None or self._block[0] != block:
+            times = np.arange(block * BLOCK, (block + 1) * BLOCK) * TICK_S
+            self._block = (block, self.kinematics.tools_at(times), self.kinematics.camera(times))
+        return self._block[1][place]
 
     def _spill(
         self, state: State, active: list[Incident], tools: tuple[ToolPose, ...], seconds: float
@@ -206,11 +217,21 @@ class World:
         if outside is not None and outside.kind != "trocar":
             pose = self._room.camera(seconds, cleaning=outside.kind == "cleaning").copy()
         else:
-            pose = self.kinematics.camera(np.asarray([seconds]))[0].copy()
+            pose = self._scope(seconds).copy()
             back = self.withdrawn_mm(seconds)
             if back is not None:
                 pose[:3, 3] -= back * pose[:3, 2]
         pose[:3, 3] += self.optics.pupil_mm(self._view) * pose[:3, 0]
+        return pose
+
+    def _scope(self, seconds: float) -> Array:
+        """Return the scope's pose, from the block where it is on a tick."""
+        tick = round(seconds / TICK_S)
+        block, place = divmod(tick, BLOCK)
+        if tick * TICK_S == seconds and self._block is not None and self._block[0] == block:
+            pose: Array = self._block[2][place]
+            return pose
+        pose = self.kinematics.camera(np.asarray([seconds]))[0]
         return pose
 
     def show(
@@ -332,9 +353,8 @@ class World:
         }
 
     def _tool_rows(self, tool: ToolPose, into_camera: Array) -> NDArray[np.float32]:
-        reach = float(np.linalg.norm(tool.tip_mm - tool.world_from_tool[:3, 3]))
         return rows_of(
-            form_of(tool.visit.instrument.name, reach),
+            form_of(tool.visit.instrument.name, tool.reach_mm),
             self._frames(tool, into_camera),
             instrument_id=tool.visit.instrument.id,
             track=tool.visit.number % 255,
@@ -353,8 +373,8 @@ class World:
         for block, tool in zip(rows, tools, strict=True):
             goal = later.get(tool.visit.number, tool)
             now, then = self._frames(tool, into_camera), self._frames(goal, into_next)
-            reach = float(np.linalg.norm(tool.tip_mm - tool.world_from_tool[:3, 3]))
-            for row, solid in zip(block, form_of(tool.visit.instrument.name, reach), strict=True):
+            form = form_of(tool.visit.instrument.name, tool.reach_mm)
+            for row, solid in zip(block, form, strict=True):
                 row[17:29] = (then[solid.frame] @ inverse(now[solid.frame]))[:3].ravel()
 
     def _placed(self, seconds: float) -> list[NDArray[np.float32]]:
