@@ -81,13 +81,15 @@ def _check_length(procedure: Procedure, top: Table) -> None:
         for number, rule in enumerate(phases):
             rest = min(quickest[to] for to, _ in rule.following)
             quickest[number] = rule.duration_s.least * procedure.time_scale + rest
-    if quickest[0] > procedure.longest_s:
+    away = procedure.outside
+    outside_s = away.before_s[0] + 2.0 * away.trocar_s[0] + away.after_s[0]
+    if quickest[0] + outside_s > procedure.longest_s:
         raise top.table("length").error(
             "time_scale",
-            "Even the shortest phases last longer than the procedure may",
-            got=f"{quickest[0] / 60.0:.1f} minutes",
+            "The shortest phases and times outside together last longer than the procedure may",
+            got=f"{(quickest[0] + outside_s) / 60.0:.1f} minutes",
             allowed=f"up to {procedure.longest_s / 60.0:g} minutes",
-            remedy="Make time_scale smaller.",
+            remedy="Make time_scale smaller, or minutes longer.",
         )
 
 

@@ -15,6 +15,7 @@ from videoengine.errors import UsageError, nearest
 Place = tuple[str | int, ...]
 """Keys and positions from the top of a file to one of its values."""
 
+LARGEST_BYTES: Final = 1_000_000
 _PARSE_LINE: Final = re.compile(r"at line (\d+)")
 _STRING: Final = re.compile(
     r'"""(?:\\.|[^\\])*?"{3,5}|' + r"'''.*?'{3,5}|" + r'"(?:\\.|[^"\\\n])*"|' + r"'[^'\n]*'",
@@ -144,8 +145,16 @@ def read_toml(path: Path) -> Table:
         UsageError: The file cannot be read or is not TOML.
     """
     try:
+        if path.stat().st_size > LARGEST_BYTES:
+            raise UsageError(
+                f"{path} is too large",
+                got=f"{path.stat().st_size} bytes",
+                allowed=f"up to {LARGEST_BYTES} bytes",
+                remedy="Check that it is the right file.",
+            )
         text = path.read_text("utf-8")
         row = tomllib.loads(text)
+        lines = LineFinder(text.replace("\r\n", "\n")).lines
     except tomllib.TOMLDecodeError as error:
         found = _PARSE_LINE.search(str(error))
         line = int(found.group(1)) if found else len(path.read_text("utf-8").splitlines())
@@ -153,7 +162,9 @@ def read_toml(path: Path) -> Table:
         raise file.error((), "This is not TOML", got=error, remedy="Mend that line.") from error
     except (UnicodeDecodeError, OSError) as error:
         raise UsageError(f"{path} cannot be read as text", got=error) from error
-    return Table(TomlFile(path, LineFinder(text.replace("\r\n", "\n")).lines), (), row)
+    except RecursionError as error:
+        raise UsageError(f"{path} is nested too deeply", remedy="Write it flatter.") from error
+    return Table(TomlFile(path, lines), (), row)
 
 
 @dataclass(slots=True)

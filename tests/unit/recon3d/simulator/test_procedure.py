@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from videoengine.errors import UsageError
 from videoengine.recon3d.simulator.planner import make_plan
@@ -147,6 +149,41 @@ def test_an_unreachable_phase_names_its_line(write: Callable[[str], str]) -> Non
     line = changed[:where].count("\n") + 1
     with pytest.raises(UsageError, match=rf"line {line}: No phase leads to this one"):
         load_procedure(write(changed))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"\xff\xfe", "cannot be read as text"),
+        (b"a = " + b"[" * 20_000 + b"]" * 20_000, "nested too deeply"),
+        (b"#" * 1_000_001, "is too large"),
+        (b"", "'vocabularies' is missing"),
+    ],
+)
+def test_a_hostile_file_gives_one_clear_error(content: bytes, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "hostile.toml"
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match=message):
+        load_procedure(str(path))
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.sampled_from([CHOLE, COLON]),
+    st.integers(0, 6000),
+    st.integers(0, 40),
+    st.sampled_from(["", "{", "]", '"', "[[", "x = 1\n", "'''", "1e9", "0", "-1", "nan"]),
+)
+def test_a_damaged_file_is_read_or_refused_with_its_line(
+    tmp_path: Path, text: str, at: int, length: int, put: str
+) -> None:
+    path = tmp_path / "damaged.toml"
+    path.write_text(text[:at] + put + text[at + length :], "utf-8")
+    try:
+        plan = make_plan(load_procedure(str(path)), 1)
+        assert plan.phases[-1].end == plan.ticks
+    except UsageError as error:
+        assert "damaged.toml, line " in str(error)
 
 
 def places(value: Any, at: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
