@@ -41,7 +41,7 @@ class Shot:
     solids: Floats
     """(N, ROW), in camera coordinates."""
     light: Floats
-    """(15,)."""
+    """(16,)."""
     puffs: Floats
     """(N, 5), in camera coordinates."""
     drops: Floats

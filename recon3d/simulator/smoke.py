@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from videoengine.recon3d.simulator.painting import fractal
 
-MOST: Final = 28
+MOST: Final = 16
 FIRST_SPREAD_MM: Final = 3.5
 DIFFUSES: Final = 26.0
 """mm²/s of growth of the variance, turbulence included."""

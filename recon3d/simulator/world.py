@@ -269,7 +269,7 @@ class World:
             now=motion,
             next=following,
             solids=solids,
-            light=self._light(state, in_body=in_body),
+            light=self._light(state, seconds, in_body=in_body),
             puffs=puffs,
             drops=state.drops.astype(np.float32).reshape(-1, 7),
             sensor=self._sensor(state),
@@ -302,12 +302,13 @@ class World:
         last = int(np.clip((at + AHEAD_MM) / length * (total - 1), first + 8, total - 1))
         return first, last - first + 1
 
-    def _light(self, state: State, *, in_body: bool) -> NDArray[np.float32]:
+    def _light(self, state: State, seconds: float, *, in_body: bool) -> NDArray[np.float32]:
         o = self.optics
         x, y, z = o.light_offset_mm
         room = 0.0 if in_body else 2.2
         bounced = state.ambient if in_body else np.zeros(3)
-        light = [x - o.pupil_mm(self._view), y, z, 0, 0, 1, o.intensity, o.exponent, *o.tint, *bounced, room]
+        phase = 0.3 * seconds
+        light = [x - o.pupil_mm(self._view), y, z, 0, 0, 1, o.intensity, o.exponent, *o.tint, *bounced, room, phase]
         return np.asarray(light, np.float32)
 
     def _sensor(self, state: State) -> NDArray[np.float32]:

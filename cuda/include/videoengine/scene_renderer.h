@@ -7,11 +7,11 @@
 //   solid      31  kind material instrument part track, a xyz, b xyz, side xyz, ra rb thickness,
 //                  pose to the next frame, 2 spare
 //   material   11  albedo rgb, reflectance rgb, roughness, film, film roughness, emission, pattern
-//   light      15  position xyz, axis xyz, intensity, exponent, tint rgb, ambient rgb, room
+//   light      16  position xyz, axis xyz, intensity, exponent, tint rgb, ambient rgb, room, haze phase
 //   puff        5  center xyz (camera), spread, amount
 //   drop        7  x y radius haze, tint rgb
-//   sensor     14  gain, balance rgb, bloom, vignette, sharpening, noise, circle radius x y, blur,
-//                  shadows(0/1), unlit(0/1), water-free(spare)
+//   sensor     14  gain, balance rgb, bloom, vignette, sharpening, noise, circle radius x y,
+//                  shadows(0/1), unlit(0/1), share of blur
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,7 @@
 namespace videoengine::renderer {
 
 constexpr int kPoseLength = 12, kIntrinsicsLength = 7, kPullLength = 7, kSolidLength = 31;
-constexpr int kMaterialLength = 11, kLightLength = 15, kPuffLength = 5, kDropLength = 7;
+constexpr int kMaterialLength = 11, kLightLength = 16, kPuffLength = 5, kDropLength = 7;
 constexpr int kSensorLength = 14;
 constexpr int kMostSolids = 128, kMostMaterials = 32;
 constexpr int kMostAmplitudes = 4, kMostPullRows = 8, kMostPuffRows = 48, kMostDropRows = 24;

@@ -69,6 +69,7 @@ struct Scene {
   Lighting light;
   Puff puffs[kMostPuffs];
   int puff_count = 0;
+  float haze_phase = 0;  // moves the wisps
   std::uint32_t seed = 0;
   float pixel_mm = 0;  // width of a pixel at 1 mm
 };
@@ -277,33 +278,35 @@ VIDEOENGINE_HD shading::Surface<float> solid_surface(const Scene& s, const Seen&
   return out;
 }
 
-// Optical thickness of a Gaussian puff on the way from the camera to distance `end` along a unit ray.
-VIDEOENGINE_HD float normal_integral(float x) {  // of the unit Gaussian, by the logistic function
-  return 1.0f / (1.0f + math::exponential(-1.702f * x));
-}
+// Share of a Gaussian's mass below x standard deviations, within 0.03: the algebraic sigmoid.
+VIDEOENGINE_HD float mass_below(float x) { return 0.5f + 0.5f * x / math::square_root(1.6f + x * x); }
+
+// Haze between the camera and distance `end` (z) along a ray: the puffs' optical thickness adds up,
+// one noise gives it wisps, and it glows as the light where most of it hangs.
 VIDEOENGINE_HD Vec hazed(const Scene& s, Vec color, Vec ray, float end) {
+  if (s.puff_count == 0) return color;
   const float norm = length(ray);
   const Vec unit = ray * (1.0f / norm);
   end = end * norm;
+  float thick = 0, distance = 0;
   for (int i = 0; i < s.puff_count; ++i) {
     const Puff& p = s.puffs[i];
     const float at = dot(p.center, unit), off2 = dot(p.center, p.center) - at * at;
-    const float inverse = 1.0f / p.spread;
-    const float profile = math::exponential(-0.5f * off2 * inverse * inverse);
-    if (profile < 1e-3f) continue;
-    const float share = normal_integral((end - at) * inverse) - normal_integral(-at * inverse);
-    const float reached = math::clamp(at, 12.0f, math::maximum(end, 12.0f));
-    const Vec middle = unit * reached;
-    const float wisp = 0.35f + 1.3f * noise::fractal((middle.x - p.center.x) * 0.06f, (middle.y - p.center.y) * 0.06f,
-                                                     static_cast<float>(i) * 3.7f + p.amount, s.seed, 3, 0.55f,
-                                                     noise::kBillow, 0) * 1.6f;
-    const float thick = p.amount * profile * math::maximum(share, 0.0f) * wisp;
-    const float left = math::exponential(-thick);
-    const auto lit = shading::arriving(s.light.spot, middle);
-    const Vec glow = s.light.tint * (lit.irradiance * 0.085f) + s.light.ambient * 0.25f;
-    color = color * left + glow * (1.0f - left);
+    const float inverse = 1.0f / p.spread, exponent = 0.5f * off2 * inverse * inverse;
+    if (exponent > 7.0f) continue;
+    const float share = mass_below((end - at) * inverse) - mass_below(-at * inverse);
+    const float own = p.amount * math::exponential(-exponent) * math::maximum(share, 0.0f);
+    thick += own;
+    distance += own * math::clamp(at, 12.0f, math::maximum(end, 12.0f));
   }
-  return color;
+  if (thick < 1e-3f) return color;
+  const Vec middle = unit * (distance / thick);
+  const float wisp = 0.3f + 2.2f * noise::fractal(ray.x * 3.0f, ray.y * 3.0f - 0.6f * s.haze_phase, s.haze_phase,
+                                                  s.seed, 3, 0.55f, noise::kBillow, 0);
+  const float left = math::exponential(-thick * wisp);
+  const auto lit = shading::arriving(s.light.spot, middle);
+  const Vec glow = s.light.tint * (lit.irradiance * 0.085f) + s.light.ambient * 0.25f;
+  return color * left + glow * (1.0f - left);
 }
 
 VIDEOENGINE_HD Vec lit(const Scene& s, const Seen& seen) {

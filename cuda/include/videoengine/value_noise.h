@@ -40,7 +40,8 @@ VIDEOENGINE_HD S gradient(S x, S y, S z, std::uint32_t seed, int period = 0) {
   const int ix = static_cast<int>(fx), iy = static_cast<int>(fy), iz = static_cast<int>(fz);
   const S u = x - fx, v = y - fy, w = z - fz;
   S corner[8];
-  for (int i = 0; i < 8; ++i) {
+  const int count = w == S(0) ? 4 : 8;  // on the lattice's own plane the far one has no weight
+  for (int i = 0; i < count; ++i) {
     const int dx = i & 1, dy = (i >> 1) & 1, dz = i >> 2;
     int cx = ix + dx;
     if (period > 0) cx = ((cx % period) + period) % period;
@@ -50,6 +51,7 @@ VIDEOENGINE_HD S gradient(S x, S y, S z, std::uint32_t seed, int period = 0) {
   }
   const S a = fade(u), b = fade(v), c = fade(w);
   const S near = math::mix(math::mix(corner[0], corner[1], a), math::mix(corner[2], corner[3], a), b);
+  if (count == 4) return near;
   const S far = math::mix(math::mix(corner[4], corner[5], a), math::mix(corner[6], corner[7], a), b);
   return math::mix(near, far, c);
 }
