@@ -35,6 +35,8 @@ class Optics:
     noise: float
     target: float
     """Mean code, 0 to 1, that the exposure control aims at."""
+    shadow: float
+    """Share of the light that an instrument's shadow lacks."""
     bounce: float
     """Share of the light that tissue sends back and that falls on tissue again."""
 
@@ -65,6 +67,7 @@ def laparoscope(key: Key, size: tuple[int, int]) -> Optics:
         sharpening=0.9 + 0.9 * draw[15],
         noise=0.0015 + 0.003 * draw[16],
         target=0.30 + 0.07 * draw[17],
+        shadow=0.72 + 0.2 * draw[19],
         bounce=0.22 + 0.16 * draw[18],
     )
 
@@ -90,6 +93,7 @@ def colonoscope(key: Key, size: tuple[int, int]) -> Optics:
         sharpening=0.9 + 0.9 * draw[11],
         noise=0.0015 + 0.003 * draw[12],
         target=0.33 + 0.07 * draw[13],
+        shadow=0.45 + 0.2 * draw[15],
         bounce=0.32 + 0.16 * draw[14],
     )
 

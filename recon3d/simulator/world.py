@@ -315,7 +315,7 @@ class World:
         o = self.optics
         gain = 2.0**state.log_gain
         grain = o.noise * float(np.clip(1.0 + 0.15 * state.log_gain, 0.6, 2.0))
-        numbers = [gain, *o.balance, o.bloom, o.vignette, o.sharpening, grain, *o.circle, 1.0, 0.0, 0.0]
+        numbers = [gain, *o.balance, o.bloom, o.vignette, o.sharpening, grain, *o.circle, o.shadow, 0.0, 0.0]
         return np.asarray(numbers, np.float32)
 
     def _puffs(self, state: State, pose: Array) -> NDArray[np.float32]:

@@ -266,7 +266,7 @@ class Pipeline final : public renderer::SceneRenderer {
     const float* l = in.light;
     scene.light.spot = {vec_of(l), vec_of(l + 3), l[6], l[7]};
     scene.light.tint = vec_of(l + 8), scene.light.ambient = vec_of(l + 11), scene.light.room = l[14], scene.haze_phase = l[15];
-    scene.light.shadows = in.sensor[11] > 0, scene.light.unlit = in.sensor[12] > 0;
+    scene.light.shadows = in.sensor[11], scene.light.unlit = in.sensor[12] > 0;
     scene.puff_count = in.puff_count;
     for (int i = 0; i < in.puff_count; ++i) {
       const float* p = in.puffs + i * renderer::kPuffLength;

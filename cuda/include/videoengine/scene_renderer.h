@@ -11,7 +11,7 @@
 //   puff        5  center xyz (camera), spread, amount
 //   drop        7  x y radius haze, tint rgb
 //   sensor     14  gain, balance rgb, bloom, vignette, sharpening, noise, circle radius x y,
-//                  shadows(0/1), unlit(0/1), share of blur
+//                  depth of shadows (0 to 1), unlit(0/1), share of blur
 #pragma once
 
 #include <cstdint>

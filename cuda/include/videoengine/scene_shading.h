@@ -44,7 +44,7 @@ struct Lighting {
   Vec tint;     // color of the lamp
   Vec ambient;  // irradiance from light that has bounced
   float room;   // irradiance from a lit room around, 0 in the body
-  int shadows;  // whether instruments cast shadows
+  float shadows;  // share of the light that an instrument keeps off; the rest comes from other emitters
   int unlit;    // albedo only, for tests
 };
 
@@ -260,8 +260,8 @@ VIDEOENGINE_HD shading::Surface<float> solid_surface(const Scene& s, const Seen&
     // drawn steel: streaks along the shaft
     const float n = noise::fractal(along * 0.25f, dot(seen.normal, {1, 2, 3}) * 9.0f, 0.0f, seed, 3, 0.6f,
                                    noise::kPlain, 0);
-    out.roughness = math::clamp(m.roughness * (1.0f + 0.5f * n), 0.04f, 0.8f);
-    out.albedo = m.albedo * (1.0f + 0.2f * n);
+    out.roughness = math::clamp(m.roughness * (1.0f + 0.25f * n), 0.04f, 0.8f);
+    out.albedo = m.albedo * (1.0f + 0.08f * n);
   } else if (m.pattern == kCloth) {
     const float n = noise::fractal(seen.point.x * 0.05f, seen.point.y * 0.05f, seen.point.z * 0.05f, seed, 4,
                                    0.5f, noise::kPlain, 0);
@@ -319,10 +319,11 @@ VIDEOENGINE_HD Vec lit(const Scene& s, const Seen& seen) {
   const auto arriving = shading::arriving(s.light.spot, seen.point);
   Vec color = {0, 0, 0};
   const float facing = dot(seen.normal, arriving.direction);
-  if (arriving.irradiance > 0 && facing > 0 &&
-      !(s.light.shadows && in_shadow(s, seen.point, arriving.direction, arriving.distance, seen.solid))) {
+  if (arriving.irradiance > 0 && facing > 0) {
+    const bool dark = s.light.shadows > 0 &&
+                      in_shadow(s, seen.point, arriving.direction, arriving.distance, seen.solid);
     const Vec direct = shading::reflect(surface, normal, view, arriving.direction);
-    color = direct * s.light.tint * arriving.irradiance;
+    color = direct * s.light.tint * (arriving.irradiance * (dark ? 1.0f - s.light.shadows : 1.0f));
   }
   // bounced light, weaker in hollows that face away; steel mirrors it
   const float open = 0.55f + 0.45f * math::maximum(dot(normal, view), 0.0f);
