@@ -3,33 +3,30 @@
     sim://cholecystectomy?seed=7&start=1m&duration=90s&size=640x512&fps=25&view=mono
     sim:///absolute/path/of/my_procedure.toml?seed=1
 
-Frame k is stamped k ticks of 1/fps s. A frame is rendered when somebody asks for its pixels, and
-only then; what is asked for twice is the same picture.
+Frame k is stamped k ticks of 1/fps s. A frame is rendered when somebody asks for its pixels or
+keeps it; of those that nobody looks at, one a second.
 """
 
 from __future__ import annotations
 
+import math
 import threading
 import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from fractions import Fraction
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from videoengine.canonical import digest
 from videoengine.errors import SourceError, UsageError, nearest
-from videoengine.events import plain
 from videoengine.frames import Frame, Pixels
 from videoengine.media_time import NS_PER_SECOND, EpochClock
 from videoengine.recon3d.simulator.statements import ARRAYS, drafts, named_arrays
+from videoengine.recon3d.simulator.studio import Studio, studio_of
 from videoengine.recon3d.simulator.take import OPTIONS, Filming, Take, parse_seed
 from videoengine.sources import PacketLedger, SourceInfo, Truth, true_events
 
 if TYPE_CHECKING:
     from videoengine.recon3d.simulator.plan import Plan
-    from videoengine.recon3d.simulator.simulation import Simulation
-    from videoengine.recon3d.simulator.truth import SimulatedFrame
 
 SCHEME: Final = "sim"
 DEFAULT_SEED: Final = 0
@@ -44,12 +41,7 @@ def open_simulation(uri: str, *, stream_id: str) -> SimulatedSource:
         UsageError: The URI asks for what there is not.
         SourceError: The procedure file cannot be read.
     """
-    from videoengine.recon3d.simulator.simulation import Simulation
-
-    take = take_of(uri)
-    filming = take.filming
-    simulation = Simulation(take.plan, size=filming.size, view=filming.view)
-    return SimulatedSource(uri, take, simulation, stream_id=stream_id)
+    return SimulatedSource(uri, studio_of(take_of(uri)), stream_id=stream_id)
 
 
 def take_of(uri: str) -> Take:
@@ -110,15 +102,15 @@ class SimulatedSource:
     failure: str | None = None
     truth_arrays = ARRAYS
 
-    def __init__(self, uri: str, take: Take, simulation: Simulation, *, stream_id: str) -> None:
+    def __init__(self, uri: str, studio: Studio, *, stream_id: str) -> None:
         """Stand before the first frame.
 
         Args:
             uri: As the user gave it.
-            take: What is filmed.
-            simulation: Renders it; used from one thread at a time.
+            studio: Knows what is filmed, and renders it.
             stream_id: Name of the stream.
         """
+        take = studio.take
         fps, filming = take.filming.fps, take.filming
         self.take = take
         self.packets = PacketLedger()
@@ -132,19 +124,30 @@ class SimulatedSource:
             rate_fps=float(fps),
             duration_ns=take.duration_ns,
             frame_count=take.frame_count,
-            content=_content(take),
+            content=studio.content,
         )
-        self._studio = _Studio(take, simulation)
+        self._studio = studio
         self._closed = threading.Event()
         self._next = 0
+        self._asked_arrays = False
+        """Who asks for arrays has each frame rendered in its turn."""
         self.clock = EpochClock(stream_id, nominal_hint_ns=round(NS_PER_SECOND / fps))
 
     def __iter__(self) -> Iterator[Frame]:
-        """Yield the frames that were not yielded yet; none is rendered for it."""
-        while self._next < self.take.frame_count and not self._closed.is_set():
-            yield self._frame(self._next)
+        """Yield the frames that were not yielded yet; only one a second is rendered for it.
 
-    def _frame(self, number: int) -> Frame:
+        With that one the procedure's state goes on here, as in a decoder, and no stage has to wait
+        for more than a second of it.
+        """
+        self._studio.approach(self._next, self._closed.is_set)
+        every = math.ceil(self.take.filming.fps)
+        due = self._next
+        while self._next < self.take.frame_count and not self._closed.is_set():
+            at_once = self._next >= due and not self._asked_arrays
+            due += every if at_once else 0
+            yield self._frame(self._next, at_once)
+
+    def _frame(self, number: int, at_once: bool) -> Frame:
         self._next = number + 1
         self.packets.demuxed += 1
         self.packets.decoded += 1
@@ -161,14 +164,13 @@ class SimulatedSource:
             duration_ns=stamp.duration_ns,
             arrival_ns=monotonic_ns(),
             pts_source=stamp.pts_source,
-            pixels=self._pixels(number),
+            pixels=self.pixels(number, at_once=at_once),
         )
 
-    def _pixels(self, number: int) -> Pixels:
-        studio = self._studio
-        return Pixels(
-            lambda: (studio.frame(number).rgb,), layout="rgb24", size=self.take.filming.size
-        )
+    def pixels(self, number: int, *, at_once: bool = False) -> Pixels:
+        """Return the pixels of any frame, rendered `at_once` or when they are asked for."""
+        shot = self._studio.shot(number, at_once=at_once)
+        return Pixels(shot, layout="rgb24", size=self.take.filming.size)
 
     def truth(self, frame: Frame, *, arrays: Collection[str] = ()) -> Truth:
         """Return what is known of a frame; with arrays it is rendered, and boxes are stated.
@@ -187,6 +189,7 @@ class SimulatedSource:
         number, plan = frame.pts, self.take.plan
         if not arrays:
             return Truth(true_events(frame, drafts(plan, self._studio.truth(number))))
+        self._asked_arrays = True
         rendered = self._studio.frame(number, frozenset(arrays))
         stated = true_events(frame, drafts(plan, rendered.truth))
         return Truth(stated, named_arrays(rendered.arrays, arrays))
@@ -197,7 +200,7 @@ class SimulatedSource:
         return {
             "next": self._next,
             "content": self.info.content,
-            "check": None if last < 0 else _check(self._pixels(last)),
+            "check": None if last < 0 else _check(self.pixels(last)),
             "clock": self.clock.encode(),
             "packets": self.packets.to_json(),
         }
@@ -209,10 +212,11 @@ class SimulatedSource:
             SourceError: The simulator shows something else now.
         """
         count: int = position["next"]
-        held = {number: self._pixels(number) for number in replay}
+        self._studio.approach(max(0, min([count - 1, *replay])), self._closed.is_set)
+        held = {number: self.pixels(number) for number in sorted(replay)}
         same = position["content"] == self.info.content
         if same and count:
-            last = held.get(count - 1) or self._pixels(count - 1)
+            last = held.get(count - 1) or self.pixels(count - 1)
             same = _check(last) == position["check"]
         if not same:
             raise SourceError(
@@ -238,42 +242,6 @@ class SimulatedSource:
     def __exit__(self, *_: object) -> None:
         """Close the source."""
         self.close()
-
-
-class _Studio:
-    """The simulation behind a lock, with the frame rendered last: pixels and truth share it."""
-
-    def __init__(self, take: Take, simulation: Simulation) -> None:
-        self._take, self._simulation = take, simulation
-        self._lock = threading.Lock()
-        self._kept: tuple[int, frozenset[str], SimulatedFrame] | None = None
-
-    def frame(self, number: int, arrays: frozenset[str] = frozenset()) -> SimulatedFrame:
-        """Return frame `number`, rendered."""
-        with self._lock:
-            kept = self._kept
-            if kept is not None and kept[0] == number and arrays <= kept[1]:
-                return kept[2]
-            rendered = self._simulation.frame(
-                self._take.time_s(number),
-                number=number,
-                arrays=arrays,
-                next_time_s=self._take.time_s(number + 1),
-            )
-            self._kept = (number, arrays, rendered)
-            return rendered
-
-    def truth(self, number: int) -> Any:
-        """Return what is known of frame `number` without rendering it."""
-        with self._lock:
-            return self._simulation.truth(self._take.time_s(number), number=number)
-
-
-def _content(take: Take) -> str:
-    """Return the hash of everything that decides the pictures, floats rounded as in the log."""
-    filming = take.filming
-    row = {**plain(filming), "fps": str(Fraction(filming.fps))}
-    return digest({"plan": plain(take.plan), "filming": row})
 
 
 def _check(pixels: Pixels) -> int:

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, cast, get_args
 
 from videoengine.errors import UsageError, nearest
 from videoengine.media_time import NS_PER_SECOND, parse_duration
-from videoengine.recon3d.simulator.plan import TICK_NS, Plan
+from videoengine.recon3d.simulator.plan import TICK_NS, TICKS_PER_SECOND, Plan
 
 View = Literal["mono", "left", "right"]
 VIEWS: Final[tuple[View, ...]] = get_args(View)
@@ -136,6 +136,11 @@ class Take:
     def time_s(self, number: int) -> Fraction:
         """Return when frame `number` is taken, in seconds from the start of the procedure."""
         return Fraction(self.start_ns, NS_PER_SECOND) + number / self.filming.fps
+
+    def next_time_s(self, number: int) -> Fraction | None:
+        """Return when the frame after frame `number` would be taken, None after the procedure."""
+        following = self.time_s(number + 1)
+        return following if following < Fraction(self.plan.ticks, TICKS_PER_SECOND) else None
 
 
 def parse_seed(text: str) -> int:

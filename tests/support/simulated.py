@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, MutableSequence
 from fractions import Fraction
 from typing import Any
 
@@ -44,7 +44,7 @@ class FakeSimulation:
     def __init__(self, made: Plan, *, size: tuple[int, int] = (64, 64), view: str = "mono") -> None:
         self.plan, self.size, self.view = made, size, view
         self.camera = Camera(60.0, 60.0, 31.5, 31.5, (), "pinhole", size)
-        self.rendered: list[tuple[int, Fraction]] = []
+        self.rendered: MutableSequence[tuple[int, Fraction]] = []
         self._busy = threading.Lock()
 
     def frame(

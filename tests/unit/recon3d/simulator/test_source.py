@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import re
 import threading
+import tracemalloc
+from collections import deque
 from fractions import Fraction
 from typing import Any
 
@@ -12,6 +15,7 @@ from support.simulated import FakeSimulation, small_plan
 from videoengine.errors import SourceError, UsageError
 from videoengine.recon3d.simulator import source as module
 from videoengine.recon3d.simulator.source import SimulatedSource
+from videoengine.recon3d.simulator.studio import Studio
 from videoengine.recon3d.simulator.take import Filming, Take
 from videoengine.sources import HasTruth, Source, with_truth
 from videoengine.streams import PacedSource
@@ -20,46 +24,65 @@ from videoengine.streams import PacedSource
 def opened(simulation: FakeSimulation | None = None, **options: Any) -> SimulatedSource:
     filming = Filming(size=(64, 64), **options)
     made: Any = simulation or FakeSimulation(small_plan())
-    return SimulatedSource(
-        "sim://cholecystectomy?seed=1", Take(made.plan, filming), made, stream_id="s0"
-    )
+    studio = Studio(Take(made.plan, filming), made)
+    return SimulatedSource("sim://cholecystectomy?seed=1", studio, stream_id="s0")
 
 
-def test_frames_are_stamped_exactly_and_none_is_rendered_unasked() -> None:
-    simulation = FakeSimulation(small_plan())
-    source: Source = opened(simulation, fps=Fraction(30_000, 1001))
+def test_frames_are_stamped_exactly() -> None:
+    source: Source = opened(fps=Fraction(30_000, 1001))
     frames = list(source)
     assert [frame.pts for frame in frames] == list(range(300))
     assert source.info.time_base == Fraction(1001, 30_000)
     assert frames[299].pts_ns == round(299 * Fraction(1001, 30_000) * 10**9)
     assert source.info.frame_count == 300
-    assert simulation.rendered == []
     assert frames[7].pixels.rgb().shape == (64, 64, 3)
-    assert simulation.rendered == [(7, 7 * Fraction(1001, 30_000))]
     assert source.packets.to_json() == {"demuxed": 300, "decoded": 300, "skipped": {}}
+
+
+def test_of_frames_that_nobody_keeps_one_a_second_is_rendered() -> None:
+    simulation = FakeSimulation(small_plan())
+    for frame in opened(simulation):
+        assert frame.pixels.size == (64, 64)
+    assert [number for number, _ in simulation.rendered] == list(range(0, 250, 25))
+
+
+def test_a_frame_that_is_kept_is_rendered_in_its_turn() -> None:
+    simulation = FakeSimulation(small_plan())
+    kept = [frame for frame in opened(simulation) if frame.pts % 5 == 3]
+    assert [number for number, _ in simulation.rendered] == sorted(
+        {*range(0, 250, 25), *range(3, 245, 5)}
+    )
+    assert kept[9].pixels.planes()[0][0, 0, 0] == 19
+    assert len(simulation.rendered) == 59
 
 
 def test_a_piece_begins_at_stamp_zero_and_shows_its_part() -> None:
     simulation = FakeSimulation(small_plan())
-    source = opened(
-        simulation, start_ns=2 * 10**9, duration_ns=10**9, fps=Fraction(10), view="left"
-    )
-    frames = list(source)
+    filming = {"start_ns": 2 * 10**9, "duration_ns": 10**9, "fps": Fraction(10), "view": "left"}
+    frames = list(opened(simulation, **filming))
     assert [frame.pts_ns for frame in frames] == [n * 100_000_000 for n in range(10)]
     assert {frame.view for frame in frames} == {"left"}
     assert frames[5].pixels.planes()[0][0, 0, 0] == 25
-    assert simulation.rendered == [(5, Fraction(5, 2))]
+    assert simulation.rendered[5] == (5, Fraction(5, 2))
+
+
+def test_the_past_is_gone_through_before_the_first_frame() -> None:
+    simulation = FakeSimulation(small_plan())
+    source = opened(simulation, start_ns=8 * 10**9)
+    next(iter(source))
+    assert [time_s for _, time_s in simulation.rendered] == [5, 8]
 
 
 def test_pixels_asked_for_by_many_threads_are_rendered_one_at_a_time() -> None:
     simulation = FakeSimulation(small_plan())
-    frames = list(opened(simulation))
-    threads = [threading.Thread(target=frame.pixels.rgb) for frame in frames[:40] for _ in range(2)]
+    source = opened(simulation)
+    pixels = [source.pixels(number) for number in range(40)]
+    threads = [threading.Thread(target=one.rgb) for one in pixels for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert {number for number, _ in simulation.rendered} == set(range(40))
+    assert [number for number, _ in simulation.rendered] == list(range(40))
 
 
 def test_a_resumed_source_goes_on_where_the_first_one_stood() -> None:
@@ -84,6 +107,24 @@ def test_another_procedure_or_another_picture_is_not_resumed() -> None:
         opened(FakeSimulation(small_plan(seed=2))).resume(position, [])
     with pytest.raises(SourceError, match="the simulator has changed"):
         opened().resume({**position, "check": 1}, [])
+
+
+def test_an_hour_of_frames_keeps_nothing_behind() -> None:
+    phase = dataclasses.replace(small_plan().phases[0], end=90_000)
+    hour = dataclasses.replace(small_plan(), ticks=90_000, phases=(phase,))
+    simulation = FakeSimulation(hour)
+    simulation.rendered = deque(maxlen=1)
+    source = opened(simulation, fps=Fraction(5))
+    frames = iter(source)
+    next(frames)
+    tracemalloc.start()
+    try:
+        count = sum(1 for _ in frames)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert count == 18_000 - 1
+    assert peak < 100_000
 
 
 def test_a_closed_source_ends() -> None:
@@ -141,7 +182,8 @@ def test_truth_with_arrays_renders_each_frame_once_and_states_boxes() -> None:
         assert [array.name for array in truth.arrays] == ["depth", "mask/tool"]
         assert truth.array("depth").scale == "mm"
         assert truth.of("instrument")[0].payload["box"] == [0.1, 0.2, 0.3, 0.4]
-    assert [number for number, _ in simulation.rendered] == list(range(10))
+    assert [number for number, _ in simulation.rendered] == [0, *range(10)]
+    assert [frame.pts for frame, _ in with_truth(opened(duration_ns=10**9))] == list(range(25))
 
 
 def test_an_unknown_array_is_refused_with_the_nearest_name() -> None:
