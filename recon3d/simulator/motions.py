@@ -46,6 +46,8 @@ TUBE_PULL: Final = 0.35
 
 CLOSE_S: Final = 0.4
 OPEN_S: Final = 0.3
+RISE_S: Final = 1.6
+"""Time a pull takes to its full length."""
 CONTACT: Final = 0.55
 """Share of a stroke's period in which the tip is on the tissue; then it is lifted back."""
 STEP: Final = 1e-3
@@ -209,12 +211,9 @@ def _bases(pull: Array, held_s: Array, before: NDArray[np.bool_]) -> Array:
     base = np.zeros_like(pull)
     for k in range(1, len(pull)):
         if before[k]:
-            grown = ease(np.asarray([(held_s[k - 1] - CLOSE_S) / _RISE_S]))[0]
+            grown = ease(np.asarray([(held_s[k - 1] - CLOSE_S) / RISE_S]))[0]
             base[k] = base[k - 1] + (pull[k - 1] - base[k - 1]) * grown
     return base
-
-
-_RISE_S: Final = 1.6
 
 
 def local(table: ActionTable, k: Indices, time_s: Array, anatomy: Anatomy) -> Local:
@@ -269,7 +268,7 @@ def _holds(table: ActionTable, k: Indices, past: Array, held: Array) -> tuple[Ar
     """Return how far the tip has pulled (M, 3), and how firmly it grips, 0 to 1."""
     holds = table.kind[k] == HOLD
     before, after = table.held_before[k], table.held_after[k]
-    grown = ease((past - CLOSE_S) / _RISE_S)
+    grown = ease((past - CLOSE_S) / RISE_S)
     shift = table.base[k] + (table.pull[k] - table.base[k]) * grown[:, None]
     eased = np.where(after, 1.0, 1.0 - 0.75 * ease((past - (held - 1.0)) / 0.7))
     close = np.where(before, 1.0, ease(past / CLOSE_S))

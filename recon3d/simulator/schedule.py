@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from videoengine.recon3d.simulator import portable_math
@@ -27,7 +27,7 @@ ATTEMPTS: Final = 64
 """Walks that are tried before one is stretched to fit."""
 LONGEST_WALK: Final = 500
 """Phases; a file that returns to itself almost surely is cut off here."""
-SLOWEST_SECONDS_PER_MM: Final = 0.1
+LEAST_SECONDS_PER_MM: Final = 0.12
 """A tube is not passed faster than this on average, pauses included."""
 TUBE_MM: Final = 1000.0
 NEXT_SOILING_S: Final = 6.0
@@ -71,15 +71,26 @@ class Schedule:
         return tuple(joined)
 
 
+@dataclass(frozen=True, slots=True)
+class _Soiling:
+    """A soiling of the lens and its wipe, in seconds of body time."""
+
+    at_s: float
+    wiped_s: float
+    outside: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """Lengths of trocar, cleaning and trocar again; all 0 when it is wiped within."""
+
+    @property
+    def outside_s(self) -> float:
+        return self.outside[0] + self.outside[1] + self.outside[2]
+
+
 @dataclass(slots=True)
 class _Walk:
     """One attempt, in seconds of body time: the camera's time outside is added afterwards."""
 
     phases: list[tuple[int, float, bool]] = field(default_factory=list[tuple[int, float, bool]])
-    soilings: list[tuple[float, float, float, float, float]] = field(
-        default_factory=list[tuple[float, float, float, float, float]]
-    )
-    """Soiled at, wiped at; lengths of trocar, cleaning, trocar, all 0 when wiped within."""
+    soilings: list[_Soiling] = field(default_factory=list[_Soiling])
     before: tuple[float, float] = (0.0, 0.0)
     after: tuple[float, float] = (0.0, 0.0)
 
@@ -91,8 +102,8 @@ class _Walk:
 
     def total_s(self) -> float:
         total = self.body_s() + self.before[0] + self.before[1] + self.after[0] + self.after[1]
-        for _, _, out, cleaning, back in self.soilings:
-            total += out + cleaning + back
+        for soiling in self.soilings:
+            total += soiling.outside_s
         return total
 
 
@@ -139,9 +150,7 @@ def _draw_walk(procedure: Procedure, draws: Draws) -> _Walk:
     return walk
 
 
-def _soilings(
-    rule: OutsideRule, body_s: float, draws: Draws
-) -> Iterator[tuple[float, float, float, float, float]]:
+def _soilings(rule: OutsideRule, body_s: float, draws: Draws) -> Iterator[_Soiling]:
     """Yield soilings as a Poisson process that pauses until each lens is clean again."""
     if rule.soilings_per_minute <= 0.0:
         return
@@ -156,7 +165,7 @@ def _soilings(
             lengths = (out, draws.uniform(*rule.cleaning_s), back)
         if wiped > body_s - NEXT_SOILING_S:
             return
-        yield (moment, wiped, *lengths)
+        yield _Soiling(moment, wiped, lengths)
         moment = wiped + NEXT_SOILING_S
 
 
@@ -173,7 +182,7 @@ def _fits(procedure: Procedure, walk: _Walk) -> bool:
         return False
     if procedure.tube is None:
         return True
-    least = procedure.tube.reach_mm[1] * SLOWEST_SECONDS_PER_MM
+    least = procedure.tube.reach_mm[1] * LEAST_SECONDS_PER_MM
     return all(_passage_s(procedure, walk, m) >= least for m in ("advance", "withdraw"))
 
 
@@ -204,13 +213,13 @@ def _lay_out(procedure: Procedure, walk: _Walk, draws: Draws) -> Schedule:
     shift = put(0.0, ("theatre", walk.before[0]), ("trocar", walk.before[1]))
     soiled: list[tuple[int, int]] = []
     gaps: list[tuple[float, float]] = []
-    for start, wiped, out, cleaning, back in walk.soilings:
-        first = _tick(start + shift)
-        at = wiped + shift
+    for soiling in walk.soilings:
+        out, cleaning, back = soiling.outside
+        at = soiling.wiped_s + shift
         put(at, ("trocar", out), ("cleaning", cleaning), ("trocar", back))
-        soiled.append((first, _tick(at + out + 0.5 * cleaning)))
-        gaps.append((wiped, out + cleaning + back))
-        shift += out + cleaning + back
+        soiled.append((_tick(soiling.at_s + shift), _tick(at + out + 0.5 * cleaning)))
+        gaps.append((soiling.wiped_s, soiling.outside_s))
+        shift += soiling.outside_s
     end_s = put(walk.body_s() + shift, ("trocar", walk.after[0]), ("theatre", walk.after[1]))
     ticks = _tick(end_s)
     segments = _segments(procedure, walk, gaps, ticks)
@@ -255,7 +264,7 @@ def _along_tube(rule: TubeRule, segments: tuple[Segment, ...], draws: Draws) -> 
     for segment in segments:
         if segment.rule.view.motion in ticks:
             ticks[segment.rule.view.motion] += segment.end - segment.start
-    way_in, way_back = (n / TICKS_PER_SECOND / SLOWEST_SECONDS_PER_MM for n in ticks.values())
+    way_in, way_back = (n / TICKS_PER_SECOND / LEAST_SECONDS_PER_MM for n in ticks.values())
     reach = min(draws.uniform(*rule.reach_mm), way_in, max(way_back, 1.0))
     found: list[Segment] = []
     at = 0.0
@@ -266,16 +275,6 @@ def _along_tube(rule: TubeRule, segments: tuple[Segment, ...], draws: Draws) -> 
             step = reach * (segment.end - segment.start) / ticks[motion]
             to = at + step if motion == "advance" else at - step
         to = min(max(to, 0.0), TUBE_MM - 50.0)
-        found.append(
-            Segment(
-                segment.rule,
-                segment.phase,
-                segment.start,
-                segment.end,
-                segment.interrupted,
-                at,
-                to,
-            )
-        )
+        found.append(replace(segment, from_mm=at, to_mm=to))
         at = to
     return tuple(found)

@@ -20,10 +20,10 @@ NAMES = ("cholecystectomy", "colonoscopy")
 ONE_TICK = ("clip", "cut", "lens_soiled", "lens_wiped")
 LAST = 2**63 - 1
 HASHES = {
-    ("cholecystectomy", 7): "d492b82551e1079c6ea295160446a2240f045522f3b0217493b657a0097c5f31",
-    ("cholecystectomy", LAST): "61fcd589edc65617216c4cd4659bb69a54d2a6f9ad233715c19d000b583617c6",
-    ("colonoscopy", 7): "95eabd0a0a5069950d2f41bab70e739f262b31a533a114f8c2a85ecb6f7d8741",
-    ("colonoscopy", LAST): "3da9613a2d1dc382a3befc9c2d3d48b0d0a8da8f1744afadbe0bf613e8e024f3",
+    ("cholecystectomy", 7): "3f5714196ed0510afd0bdb6d0978184dde1b46d913a5966ec1e51b5cd3bf0e43",
+    ("cholecystectomy", LAST): "268a45e3e0db7810ef6d444499a202c6716c71e47af686c52afc42577386253b",
+    ("colonoscopy", 7): "2442ff2ec55a65fd1c9fea93046a1d10b80f2d9d6e724e4f43a0dd0ec068f5c1",
+    ("colonoscopy", LAST): "19dd782745f51d9cddd93db7289cac755bbba7b919424f959f4c9d062cc7a2ff",
 }
 
 
