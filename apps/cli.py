@@ -26,6 +26,7 @@ from videoengine.apps.console import (
     show,
     show_json,
 )
+from videoengine.apps.simulate_verb import simulate
 from videoengine.errors import (
     EXIT_INTERRUPTED,
     EXIT_PARTIAL,
@@ -128,7 +129,7 @@ def _options(
 
 @app.command()
 def analyze(
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="Video file or image folder.")],
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="File, image folder, or sim://…")],
     out: Annotated[Path, typer.Option("--out", metavar="CASE", help="Case directory to make.")],
     preset: Annotated[str, typer.Option(help="Name of a preset, or a .toml file.")] = "basic",
     stages: Annotated[str | None, typer.Option(metavar="A,B", help="Only these stages.")] = None,
@@ -336,6 +337,9 @@ def export(
     return 0
 
 
+app.command()(simulate)
+
+
 @app.command()
 def doctor(json: Json = False) -> int:
     """Show what this machine has, and the command that adds what it lacks."""
@@ -351,12 +355,12 @@ def doctor(json: Json = False) -> int:
 
 @app.command()
 def demo(
-    out: Annotated[
-        Path, typer.Option("--out", metavar="DIR", help="Folder to make for clip and case.")
-    ] = Path("videoengine-demo"),
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to make.")] = Path(
+        "videoengine-demo"
+    ),
     json: Json = False,
 ) -> int:
-    """Make a clip, analyze it, and compare what was found with what is in it."""
+    """Analyze a minute of a simulated operation, and compare what was found with the truth."""
     from videoengine.apps.demo import as_text
     from videoengine.apps.demo import demo as play
 
