@@ -114,12 +114,7 @@ class Local:
 def tabulate(plan: Plan, anatomy: Anatomy, key: Key) -> ActionTable:
     """Lay out the actions of a plan on its anatomy."""
     actions = [action for visit in plan.visits for action in visit.actions]
-    numbers = [n for visit in plan.visits for n in range(len(visit.actions))]
-    draws = [
-        key.sub("actions", visit.number).fractions(DRAWS * len(visit.actions))
-        for visit in plan.visits
-    ]
-    draw = np.concatenate([*draws, np.zeros(0)]).reshape(-1, DRAWS)
+    draw = _drawn(plan, key)
     places = [anatomy.locate(action.site) for action in actions]
     u, v = np.asarray(places, np.float64).reshape(-1, 2).T
     kind = np.asarray([MOTIONS.get(a.verb.name, DWELL) for a in actions], np.int64)
@@ -128,9 +123,9 @@ def tabulate(plan: Plan, anatomy: Anatomy, key: Key) -> ActionTable:
     per_u = length(anatomy.point(u + STEP, v, 0.0) - rest) / STEP
     per_v = length(anatomy.point(u, v + STEP, 0.0) - rest) / STEP
     sine, cosine = pm.sincos(TAU * draw[:, 0])
-    number = np.asarray(numbers, np.int64)
-    count = {visit.number: len(visit.actions) for visit in plan.visits}
-    last = np.asarray([n == count[a.visit] - 1 for a, n in zip(actions, numbers, strict=True)])
+    counts = [len(visit.actions) for visit in plan.visits]
+    number = np.asarray([n for count in counts for n in range(count)], np.int64)
+    last = np.asarray([n == count - 1 for count in counts for n in range(count)], np.bool_)
     times = np.asarray([(a.start, a.arrive, a.leave, a.end) for a in actions], np.float64)
     times = times.reshape(-1, 4) / TICKS_PER_SECOND
     before, after = _chains(actions, kind)
@@ -144,7 +139,7 @@ def tabulate(plan: Plan, anatomy: Anatomy, key: Key) -> ActionTable:
         visit=np.asarray([a.visit for a in actions], np.int64),
         number=number,
         first=number == 0,
-        last=last.astype(np.bool_),
+        last=last,
         kind=kind,
         u=u,
         v=v,
@@ -166,6 +161,15 @@ def tabulate(plan: Plan, anatomy: Anatomy, key: Key) -> ActionTable:
         lift_mm=5.0 + 6.0 * draw[:, 6],
         roll=1.2 * (draw[:, 7] - 0.5),
     )
+
+
+def _drawn(plan: Plan, key: Key) -> Array:
+    """Return the random numbers (K, DRAWS) of the actions."""
+    draws = [
+        key.sub("actions", visit.number).fractions(DRAWS * len(visit.actions))
+        for visit in plan.visits
+    ]
+    return np.concatenate([*draws, np.zeros(0)]).reshape(-1, DRAWS)
 
 
 def _by_kind(kind: Indices, values: dict[int, float]) -> Array:

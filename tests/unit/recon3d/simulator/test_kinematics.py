@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -363,6 +364,14 @@ def test_jaws_keep_their_length_and_open_to_both_sides() -> None:
             assert shaft[2] < wrist[2] < left[2]
             assert left[0] == -right[0] >= 0.0
             assert np.hypot(left[0], left[2]) == pytest.approx(form.reach_mm)
+
+
+def test_a_plan_without_instruments_has_a_camera_alone() -> None:
+    plan = replace(make_plan(load_procedure("colonoscopy"), 1), visits=())
+    anatomy: Any = Pipe()
+    kinematics = Kinematics(plan, anatomy)
+    assert kinematics.tools(100.0) == ()
+    assert kinematics.camera(np.asarray([100.0])).shape == (1, 4, 4)
 
 
 def test_another_seed_moves_otherwise() -> None:
