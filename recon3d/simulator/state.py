@@ -16,6 +16,9 @@ from videoengine.recon3d.simulator.smoke import Smoke
 from videoengine.recon3d.simulator.stains import Stains
 
 TICK_S: Final = 0.04
+METER_TICKS: Final = 2
+"""The light is metered every so many ticks."""
+METER_S: Final = METER_TICKS * TICK_S
 EXPOSURE_S: Final = 0.3
 """Time constant of the exposure control."""
 AMBIENT_S: Final = 0.2
@@ -77,12 +80,12 @@ class State:
         """Move the gain toward the one that gives the mean code `target` (0 to 1)."""
         # a code goes with the 1/2.2th power of light; the shoulder makes that a little flatter
         wanted = 2.6 * float(np.log2(target / max(code, 1e-3)))
-        share = 0.7 if at_once else 1.0 - float(np.exp(-TICK_S / EXPOSURE_S))
+        share = 0.7 if at_once else 1.0 - float(np.exp(-METER_S / EXPOSURE_S))
         self.log_gain = float(np.clip(self.log_gain + share * np.clip(wanted, -4, 4), -7.0, 7.0))
 
     def bounce(self, radiosity: NDArray[np.float64], share: float, *, at_once: bool) -> None:
         """Move the ambient light toward a share of what the surfaces send out on average."""
-        keep = 0.3 if at_once else float(np.exp(-TICK_S / AMBIENT_S))
+        keep = 0.3 if at_once else float(np.exp(-METER_S / AMBIENT_S))
         self.ambient = self.ambient * keep + share * radiosity * (1 - keep)
 
 

@@ -24,7 +24,7 @@ from videoengine.recon3d.simulator.randomness import Key
 from videoengine.recon3d.simulator.room import Room
 from videoengine.recon3d.simulator.scenery import PROBE, Motion, Scenery, Shot, empty
 from videoengine.recon3d.simulator.stains import BLOOD, STEP_TICKS, WATER, Slope, Stains
-from videoengine.recon3d.simulator.state import MOST_DROPS, TICK_S, State
+from videoengine.recon3d.simulator.state import METER_TICKS, MOST_DROPS, TICK_S, State
 
 Array = NDArray[np.float64]
 SLEEVE_MM: Final = 6.2
@@ -119,7 +119,8 @@ class World:
             state.stains.run(self._slope)
         suction = max((o.amount for o in active if o.kind == "suction"), default=0.0)
         state.smoke.step(TICK_S, seconds, self._seed, suction=suction)
-        self._meter(state, seconds, tools)
+        if tick % METER_TICKS == 0:
+            self._meter(state, seconds, tools)
 
     def _tools_at(self, tick: int) -> tuple[ToolPose, ...]:
         """Return the instruments at a tick; they are computed for many ticks at once."""
@@ -182,7 +183,7 @@ class World:
         codes = _code(light * 2.0**state.log_gain)
         luma = codes @ np.asarray([0.3, 0.59, 0.11])
         inside = lit & self._metered
-        at_once = state.tick < 12
+        at_once = state.tick < 16
         if inside.any():
             state.expose(float(np.minimum(luma[inside], 0.95).mean()), self.optics.target, at_once=at_once)
             mean = np.minimum(light[inside], np.quantile(light[inside], 0.97)).mean(axis=0)
