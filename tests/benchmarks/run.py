@@ -17,6 +17,7 @@ BENCHMARKS = (
     "memory.py",
     "live.py",
     "live_first_frame.py",
+    "simulator.py",
     "privacy_curve.py",
 )
 
