@@ -48,6 +48,8 @@ class Feeder:
         """Stand before the lane's next frame."""
         self._lane, self._run = lane, run
         self._feed = lane.source if isinstance(lane.source, LiveFeed) else None
+        self._made = bool(lane.source.info.content)
+        """The pictures are made when they are asked for: here, in order, on no stage's time."""
         self._reported: dict[tuple[str, str], int] = {}
         self._report_ns = 0
         """Case time from which drops are reported again."""
@@ -196,6 +198,8 @@ class Feeder:
         for stage in self._lane.active:
             if frame.pts_ns >= stage.sampler.due_ns:
                 clip = stage.sampler.take(frame)
+                if self._made:
+                    frame.pixels.planes()
                 if clip is not None:
                     _put(stage, clip)
             due = min(due, stage.sampler.due_ns)
@@ -209,6 +213,8 @@ class Feeder:
         for stage in self._lane.active:
             clip = stage.sampler.last(frame)
             if clip is not None:
+                if self._made:
+                    frame.pixels.planes()
                 _put(stage, clip)
         self._advance(frame.seq)
 

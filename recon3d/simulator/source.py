@@ -3,13 +3,12 @@
     sim://cholecystectomy?seed=7&start=1m&duration=90s&size=640x512&fps=25&view=mono
     sim:///absolute/path/of/my_procedure.toml?seed=1
 
-Frame k is stamped k ticks of 1/fps s. A frame is rendered when somebody asks for its pixels or
-keeps it; of those that nobody looks at, one a second.
+Frame k is stamped k ticks of 1/fps s. A frame is rendered when somebody asks for its pixels, and
+only then. In order that is quick; a frame alone needs the procedure's past, tick by tick.
 """
 
 from __future__ import annotations
 
-import math
 import threading
 import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -129,25 +128,14 @@ class SimulatedSource:
         self._studio = studio
         self._closed = threading.Event()
         self._next = 0
-        self._asked_arrays = False
-        """Who asks for arrays has each frame rendered in its turn."""
         self.clock = EpochClock(stream_id, nominal_hint_ns=round(NS_PER_SECOND / fps))
 
     def __iter__(self) -> Iterator[Frame]:
-        """Yield the frames that were not yielded yet; only one a second is rendered for it.
-
-        With that one the procedure's state goes on here, as in a decoder, and no stage has to wait
-        for more than a second of it.
-        """
-        self._studio.approach(self._next, self._closed.is_set)
-        every = math.ceil(self.take.filming.fps)
-        due = self._next
+        """Yield the frames that were not yielded yet; none is rendered for it."""
         while self._next < self.take.frame_count and not self._closed.is_set():
-            at_once = self._next >= due and not self._asked_arrays
-            due += every if at_once else 0
-            yield self._frame(self._next, at_once)
+            yield self._frame(self._next)
 
-    def _frame(self, number: int, at_once: bool) -> Frame:
+    def _frame(self, number: int) -> Frame:
         self._next = number + 1
         self.packets.demuxed += 1
         self.packets.decoded += 1
@@ -164,13 +152,14 @@ class SimulatedSource:
             duration_ns=stamp.duration_ns,
             arrival_ns=monotonic_ns(),
             pts_source=stamp.pts_source,
-            pixels=self.pixels(number, at_once=at_once),
+            pixels=self._pixels(number),
         )
 
-    def pixels(self, number: int, *, at_once: bool = False) -> Pixels:
-        """Return the pixels of any frame, rendered `at_once` or when they are asked for."""
-        shot = self._studio.shot(number, at_once=at_once)
-        return Pixels(shot, layout="rgb24", size=self.take.filming.size)
+    def _pixels(self, number: int) -> Pixels:
+        studio = self._studio
+        return Pixels(
+            lambda: (studio.frame(number).rgb,), layout="rgb24", size=self.take.filming.size
+        )
 
     def truth(self, frame: Frame, *, arrays: Collection[str] = ()) -> Truth:
         """Return what is known of a frame; with arrays it is rendered, and boxes are stated.
@@ -189,7 +178,6 @@ class SimulatedSource:
         number, plan = frame.pts, self.take.plan
         if not arrays:
             return Truth(true_events(frame, drafts(plan, self._studio.truth(number))))
-        self._asked_arrays = True
         rendered = self._studio.frame(number, frozenset(arrays))
         stated = true_events(frame, drafts(plan, rendered.truth))
         return Truth(stated, named_arrays(rendered.arrays, arrays))
@@ -200,7 +188,7 @@ class SimulatedSource:
         return {
             "next": self._next,
             "content": self.info.content,
-            "check": None if last < 0 else _check(self.pixels(last)),
+            "check": None if last < 0 else _check(self._pixels(last)),
             "clock": self.clock.encode(),
             "packets": self.packets.to_json(),
         }
@@ -212,11 +200,10 @@ class SimulatedSource:
             SourceError: The simulator shows something else now.
         """
         count: int = position["next"]
-        self._studio.approach(max(0, min([count - 1, *replay])), self._closed.is_set)
-        held = {number: self.pixels(number) for number in sorted(replay)}
+        held = {number: self._pixels(number) for number in sorted(replay)}
         same = position["content"] == self.info.content
         if same and count:
-            last = held.get(count - 1) or self.pixels(count - 1)
+            last = held.get(count - 1) or self._pixels(count - 1)
             same = _check(last) == position["check"]
         if not same:
             raise SourceError(
