@@ -10,10 +10,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from videoengine.recon3d.simulator import portable_math as pm
 from videoengine.recon3d.simulator.anatomy import Grid, Paint
 from videoengine.recon3d.simulator.forms import BOX, ROUND_CONE, loose
 from videoengine.recon3d.simulator.painting import RIDGED, fractal, packed, smoothed
+from videoengine.recon3d.simulator.portable_math import TAU
 from videoengine.recon3d.simulator.randomness import Key
+from videoengine.recon3d.simulator.vectors import cross, unit
 
 WIDE_MM: Final = 1400.0
 POINTS: Final = 97
@@ -92,26 +95,27 @@ class Room:
 
     def camera(self, time_s: float, *, cleaning: bool) -> NDArray[np.float64]:
         """Return world_from_camera (4, 4): carried about, or before the cloth that wipes the lens."""
-        a = 2 * np.pi * (self._turn[3] + 0.11 * time_s)
-        b = 2 * np.pi * (self._turn[4] + 0.17 * time_s)
+        # part of the poses, which are to have the same bits on every machine
+        turn = self._turn.tolist()
+        a, b = TAU * (turn[3] + 0.11 * time_s), TAU * (turn[4] + 0.17 * time_s)
+        sin, cos = pm.sin, pm.cos
         if cleaning:
-            press = 26 + 22 * np.cos(2 * np.pi * 0.8 * time_s)
-            eye = np.asarray([CLOTH[0] + 18 * np.cos(5 * a), CLOTH[1] + 14 * np.sin(4 * b), 70 + press])
-            target = np.asarray([CLOTH[0] + 10 * np.sin(b), CLOTH[1], 20.0])
+            press = 26 + 22 * cos(TAU * 0.8 * time_s)
+            eye = (CLOTH[0] + 18 * cos(5 * a), CLOTH[1] + 14 * sin(4 * b), 70 + press)
+            target = (CLOTH[0] + 10 * sin(b), CLOTH[1], 20.0)
         else:
-            eye = np.asarray([260 * np.sin(a), 180 * np.cos(b), 420 + 160 * np.sin(a + b)])
-            target = np.asarray([-160 * np.sin(b), 260 * np.sin(a), 0.0])
-        up = np.asarray([np.sin(0.7 * a), 1.0, 0.2 * np.cos(a)])
-        return looking(eye, target, up)
+            eye = (260 * sin(a), 180 * cos(b), 420 + 160 * sin(a + b))
+            target = (-160 * sin(b), 260 * sin(a), 0.0)
+        up = np.asarray([sin(0.7 * a), 1.0, 0.2 * cos(a)])
+        return looking(np.asarray(eye), np.asarray(target), up)
 
 
 def looking(
     eye: NDArray[np.float64], target: NDArray[np.float64], up: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Return world_from_camera (4, 4) of a camera at `eye` that looks at `target`."""
-    z = (target - eye) / np.linalg.norm(target - eye)
-    x = np.cross(z, up)
-    x = x / np.linalg.norm(x)
+    z = unit(target - eye)
+    x = unit(cross(z, up))
     pose = np.eye(4)
-    pose[:3, 0], pose[:3, 1], pose[:3, 2], pose[:3, 3] = x, np.cross(z, x), z, eye
+    pose[:3, 0], pose[:3, 1], pose[:3, 2], pose[:3, 3] = x, cross(z, x), z, eye
     return pose

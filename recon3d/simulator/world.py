@@ -20,6 +20,7 @@ from videoengine.recon3d.simulator.plan import (
     Plan,
     Site,
 )
+from videoengine.recon3d.simulator.portable_math import TAU
 from videoengine.recon3d.simulator.randomness import Key
 from videoengine.recon3d.simulator.room import Room
 from videoengine.recon3d.simulator.scenery import PROBE, Motion, Scenery, Shot, empty
@@ -401,15 +402,18 @@ class World:
         return (min(a.arrive for a in actions), max(a.end for a in actions)) if actions else None
 
     def _bag_rows(self, seconds: float) -> NDArray[np.float32]:
-        """Return the specimen bag: a crumpled sack of plastic where the packing is done."""
+        """Return the specimen bag: a sack of plastic, gathered, where the packing is done."""
         u, v = self.anatomy.locate(Site(BAG_TARGET, 0.5, 0.5))
         at, up = self.anatomy.point(u, v, seconds), self.anatomy.normal(u, v)
         draw = self._key.sub("bag").fractions(24).reshape(-1, 3) - 0.5
-        rows: list[NDArray[np.float32]] = []
-        for i, d in enumerate(draw.tolist()):
-            a = at + 5.0 * up + np.asarray([26 * d[0], 20 * d[1], 5 * d[2]])
-            b = at + 4.0 * up + np.asarray([22 * d[1], 18 * d[2], 6 * d[0]])
-            rows.append(loose(ROUND_CONE, "bag", a, b, (6.5 - 0.4 * i, 5.0 + 0.3 * i)))
+        neck = at + 15.0 * up + np.asarray([12.0, 9.0, 0.0])
+        belly = at + 5.0 * up
+        rows = [loose(ROUND_CONE, "bag", belly, neck, (12.0, 3.5))]
+        for i, d in enumerate(draw.tolist()):  # folds from the belly to the gathered mouth
+            around = TAU * (i + 0.5 * d[0]) / len(draw)
+            side = np.asarray([np.cos(around), np.sin(around), 0.25 * d[1]])
+            low = belly + (10.2 + 2.0 * d[2]) * side
+            rows.append(loose(ROUND_CONE, "bag", low, neck + 2.2 * side, (2.6 + d[1], 1.1)))
         return np.stack(rows)
 
 
