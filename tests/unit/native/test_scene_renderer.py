@@ -80,7 +80,7 @@ def renderer_of(
 
 def call_of(rows: int, modes: int = 1, **changes: Any) -> dict[str, Any]:
     """Return the arguments of a plain picture: a lamp at the camera, nothing else."""
-    light = [0, -3, 0, 0, 0, 1, 30000, 2, 1, 1, 0.9, 0.1, 0.05, 0.05, 0]
+    light = [0, -3, 0, 0, 0, 1, 30000, 2, 1, 1, 0.9, 0.1, 0.05, 0.05, 0, 0.7]
     sensor = [0.5, 1, 1, 1, 0.3, 0.5, 0.6, 0.005, 0.6, 0, 0, 1, 0, 0]
     return {
         "pose": floats(np.eye(4)[:3]),
@@ -333,7 +333,7 @@ BAD: Final[dict[str, tuple[dict[str, tuple[int, ...]], str]]] = {
     "many solids": ({"solids": (129, 31)}, "solids has too many rows; got 129"),
     "many materials": ({"materials": (33, 11)}, "materials has too many rows; got 33"),
     "no materials": ({"materials": (0, 11), "solids": (1, 31)}, "material of a solid; got 0"),
-    "a short light": ({"light": (14,)}, r"got \(14\); allowed: \(15\)"),
+    "a short light": ({"light": (14,)}, r"got \(14\); allowed: \(16\)"),
     "a long sensor": ({"sensor": (15,)}, "sensor has the wrong shape"),
     "many puffs": ({"puffs": (49, 5)}, "puffs has too many rows; got 49; allowed: at most 48"),
     "many drops": ({"drops": (25, 7)}, "drops has too many rows; got 25; allowed: at most 24"),
