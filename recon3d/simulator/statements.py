@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
@@ -18,7 +19,9 @@ from videoengine.payloads import (
     TripletPayload,
 )
 from videoengine.recon3d.simulator.plan import TICKS_PER_SECOND, Plan
+from videoengine.recon3d.simulator.smoke import VENTED_IN_S
 from videoengine.recon3d.simulator.truth import FrameTruth
+from videoengine.recon3d.simulator.world import SMOKE_PER_S
 from videoengine.stages import NamedArray
 from videoengine.vocabularies import vocabulary
 
@@ -27,6 +30,8 @@ ARRAYS: Final = (
 )  # fmt: skip
 """Named arrays that can be asked for; `SimulatedFrame` says what each one holds."""
 PROCEDURES: Final = "videoengine/procedure@1"
+VIEW_MM2: Final = 60.0**2
+"""What a scope sees at a working distance of 60 to 70 mm."""
 
 
 def drafts(plan: Plan, truth: FrameTruth) -> list[Draft]:
@@ -88,11 +93,22 @@ def _instruments(truth: FrameTruth) -> Iterator[Draft]:
 
 def _quality(plan: Plan, truth: FrameTruth) -> dict[str, float]:
     """Return the severities that are known, under their names in the payload of `quality`."""
-    return {"smoke": _smoke(truth), "soiling": soiling(plan, truth.tick)}
+    return {"smoke": smoke(plan, truth.tick), "soiling": soiling(plan, truth.tick)}
 
 
-def _smoke(truth: FrameTruth) -> float:
-    return max((one.amount for one in truth.incidents if one.kind == "coagulation"), default=0.0)
+def smoke(plan: Plan, tick: int) -> float:
+    """Return the share of light, 0 to 1, that smoke takes away on average over a view.
+
+    It is what coagulation made and the gas has not vented yet; what suction takes is not counted.
+    """
+    mass = 0.0
+    for one in plan.incidents:
+        if one.kind == "coagulation" and one.start <= tick:
+            made_s = (min(tick, one.end) - one.start) / TICKS_PER_SECOND
+            since_s = max(0, tick - one.end) / TICKS_PER_SECOND
+            hanging_s = VENTED_IN_S * (1 - math.exp(-made_s / VENTED_IN_S))
+            mass += SMOKE_PER_S * one.amount * hanging_s * math.exp(-since_s / VENTED_IN_S)
+    return 1 - math.exp(-mass / VIEW_MM2)
 
 
 def soiling(plan: Plan, tick: int) -> float:
