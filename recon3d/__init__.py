@@ -1,1 +1,1 @@
-"""Scenes, splats and the simulator: they come with their own issues."""
+"""Scenes and the simulator; splats come with their own issue."""

@@ -1,8 +1,8 @@
 """Anatomies: surfaces of tissue, where a procedure's targets lie on them, and how they move.
 
-World coordinates are mm; in the cavity z points from the tissue to the scope, y is cranial. Material
-coordinates (u, v) in [0, 1] belong to a point of tissue for good: u along the columns of its grid,
-v along the rows.
+World coordinates are mm; in the cavity z points from the tissue to the scope, y is cranial.
+Material coordinates (u, v) in [0, 1] belong to a point of tissue for good: u along the columns
+of its grid, v along the rows.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def make_anatomy(plan: Plan) -> Anatomy:
     from videoengine.recon3d.simulator.cavity import Cavity
     from videoengine.recon3d.simulator.tube import Tube
 
-    presets = {"cavity": Cavity, "tube": Tube}
+    presets: dict[str, type[Cavity] | type[Tube]] = {"cavity": Cavity, "tube": Tube}
     if plan.anatomy not in presets:
         raise UsageError(
             "There is no anatomy of this name",

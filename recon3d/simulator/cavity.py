@@ -1,6 +1,7 @@
 """The abdomen as a scope sees it at a cholecystectomy: liver, gallbladder, ducts, fat and gut.
 
-One height field over a chart of 124 × 124 mm whose rim is drawn out into walls, so that no ray escapes.
+One height field over a chart of 124 × 124 mm whose rim is drawn out into walls, so that no ray
+escapes.
 Chart coordinates (p, q) in mm: p to the right, q cranial. Sizes and colors are priors, not fits;
 anatomy after any atlas: the gallbladder under the liver's edge, its neck toward the duct, the
 artery beside it, omentum and gut below.
@@ -210,7 +211,10 @@ class Cavity:
             x = x + (self._world(u, v, bare=True) - x) * gone[..., None]
         breath, beat = self._waves(time)
         b, h = self._share(p, q)
-        return x + np.stack([0.0 * b, -0.55 * b * breath, 0.6 * b * breath + h * beat], axis=-1)
+        moved: Array = x + np.stack(
+            [0.0 * b, -0.55 * b * breath, 0.6 * b * breath + h * beat], axis=-1
+        )
+        return moved
 
     def normal(self, u: Any, v: Any) -> Array:
         """Return unit normals (…, 3) at rest; see `Anatomy`."""

@@ -1,7 +1,7 @@
 """How the abdomen looks: pigments of its organs, vessels, blood stains, and fine relief.
 
-Colors are priors that were set beside real laparoscopy by its statistics (tests/benchmarks/realism.py);
-no picture was taken over.
+Colors are priors that were set beside real laparoscopy by its statistics
+(tests/benchmarks/realism.py); no picture was taken over.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def _painted(
     for (name, organ), d in zip(ORGANS.items(), tints, strict=True):
         if name not in shares:
             continue
-        # a seed shifts an organ's brightness and, less, its hue: pale fat or orange, gray bladder or pink
+        # a seed shifts an organ's brightness and, less, its hue: fat is pale or orange
         color = np.asarray(organ.base) * (0.85 + 0.3 * d[0])
         color = color * np.asarray([1.0, 1.0 + 0.22 * (d[1] - 0.5), 1.0 + 0.5 * (d[2] - 0.5)])
         base += shares[name][..., None] * color
@@ -137,14 +137,20 @@ def _painted(
         film += shares[name] * organ.film
     region = _regions(shares)
     if bare:
-        raw = 1.9 - 1.4 * fractal(canvas.x / 3, canvas.y / 3, canvas.noise + 21, octaves=4, kind=RIDGED)
+        raw = 1.9 - 1.4 * fractal(
+            canvas.x / 3, canvas.y / 3, canvas.noise + 21, octaves=4, kind=RIDGED
+        )
         bed = canvas.bed
         base = base * (1 - bed[..., None]) + bed[..., None] * np.asarray(PLATE.base)
         haem = haem * (1 - bed) + bed * PLATE.haemoglobin * raw
         film = film * (1 - bed) + bed * PLATE.film
         region = np.where(bed > 0.5, vocabulary(TARGETS).label("cystic_plate").id + 1, region)
     fat = shares["omentum"] + 0.6 * shares["cystic_pedicle"]
-    worked = shares["cystic_pedicle"] + 0.5 * shares.get("gallbladder", 0.0) + (canvas.bed if bare else 0.0)
+    worked = (
+        shares["cystic_pedicle"]
+        + 0.5 * shares.get("gallbladder", 0.0)
+        + (canvas.bed if bare else 0.0)
+    )
     calm = shares["liver"]
     haem = haem * (1.0 + 0.55 * common.flush * (1.0 - 0.6 * calm))
     haem += (1.0 - 0.92 * calm - 0.5 * shares["omentum"]) * common.vessels
@@ -188,4 +194,6 @@ def _relief(canvas: Canvas, region: NDArray[np.uint8]) -> NDArray[np.float32]:
     coarse = 0.13 * fractal(x / 3.2, y / 3.2, n + 41, octaves=3)
     strands = 0.09 * fractal(x / 2.4, y / 5.0, n + 42, octaves=3, kind=RIDGED)
     raw = 0.5 * canvas.bed * strands
-    return np.where(calm, 0.4 * grain + 0.22 * coarse + raw, grain + coarse + strands).astype(np.float32)
+    return np.where(calm, 0.4 * grain + 0.22 * coarse + raw, grain + coarse + strands).astype(
+        np.float32
+    )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final, Literal
 
 import numpy as np
@@ -57,7 +58,13 @@ class Solid:
 
 
 def _rod(
-    frame: Frame, material: str, part: int, start: Point, end: Point, ra: float, rb: float | None = None
+    frame: Frame,
+    material: str,
+    part: int,
+    start: Point,
+    end: Point,
+    ra: float,
+    rb: float | None = None,
 ) -> Solid:
     return Solid(frame, ROUND_CONE, material, part, start, end, ra, ra if rb is None else rb)
 
@@ -78,8 +85,28 @@ def _jaws(material: str, reach: float, root: float, tip: float, bow: float = 0.0
     middle = 0.55 * reach
     for frame, sign in (("left", 1.0), ("right", -1.0)):
         name: Frame = "left" if frame == "left" else "right"
-        solids.append(_rod(name, material, JAW, (sign * root * 0.55, 0, 0), (sign * (tip + bow), 0, middle), root, (root + tip) / 2))
-        solids.append(_rod(name, material, JAW, (sign * (tip + bow), 0, middle), (sign * tip * 0.6, 0, reach - tip), (root + tip) / 2, tip))
+        solids.append(
+            _rod(
+                name,
+                material,
+                JAW,
+                (sign * root * 0.55, 0, 0),
+                (sign * (tip + bow), 0, middle),
+                root,
+                (root + tip) / 2,
+            )
+        )
+        solids.append(
+            _rod(
+                name,
+                material,
+                JAW,
+                (sign * (tip + bow), 0, middle),
+                (sign * tip * 0.6, 0, reach - tip),
+                (root + tip) / 2,
+                tip,
+            )
+        )
     return solids
 
 
@@ -89,7 +116,9 @@ def _grasper(reach: float) -> list[Solid]:
     solids += _jaws("serrated", reach, 1.7, 1.25)
     for frame, sign in (("left", 1.0), ("right", -1.0)):
         name: Frame = "left" if frame == "left" else "right"
-        solids.append(_slab(name, "slot", JAW, (sign * 2.1, 0, 0.55 * reach), (0.17 * reach, 0.9, 0.55)))
+        solids.append(
+            _slab(name, "slot", JAW, (sign * 2.1, 0, 0.55 * reach), (0.17 * reach, 0.9, 0.55))
+        )
     return solids
 
 
@@ -117,8 +146,28 @@ def _scissors(reach: float) -> list[Solid]:
     solids.append(_rod("wrist", "steel", WRIST, (0, 0, -1.5), (0, 0, 2.5), 2.2, 1.7))
     for frame, sign in (("left", 1.0), ("right", -1.0)):
         name: Frame = "left" if frame == "left" else "right"
-        solids.append(_rod(name, "steel", JAW, (0, sign * 0.5, 0), (sign * 0.8, sign * 0.4, 0.6 * reach), 1.3, 1.0))
-        solids.append(_rod(name, "steel", JAW, (sign * 0.8, sign * 0.4, 0.6 * reach), (0, sign * 0.3, reach - 0.4), 1.0, 0.4))
+        solids.append(
+            _rod(
+                name,
+                "steel",
+                JAW,
+                (0, sign * 0.5, 0),
+                (sign * 0.8, sign * 0.4, 0.6 * reach),
+                1.3,
+                1.0,
+            )
+        )
+        solids.append(
+            _rod(
+                name,
+                "steel",
+                JAW,
+                (sign * 0.8, sign * 0.4, 0.6 * reach),
+                (0, sign * 0.3, reach - 0.4),
+                1.0,
+                0.4,
+            )
+        )
     return solids
 
 
@@ -127,7 +176,9 @@ def _clipper(reach: float) -> list[Solid]:
     solids.append(_rod("wrist", "steel", WRIST, (0, 0, -2.0), (0, 0, 0.3 * reach), 4.6, 2.9))
     for frame, sign in (("left", 1.0), ("right", -1.0)):
         name: Frame = "left" if frame == "left" else "right"
-        solids.append(_slab(name, "steel", JAW, (sign * 2.0, 0, 0.62 * reach), (0.38 * reach, 0.75, 1.7)))
+        solids.append(
+            _slab(name, "steel", JAW, (sign * 2.0, 0, 0.62 * reach), (0.38 * reach, 0.75, 1.7))
+        )
     return solids
 
 
@@ -137,7 +188,16 @@ def _irrigator(reach: float) -> list[Solid]:
     solids.append(_rod("left", "steel", JAW, (0, 0, 0.3 * reach), (0, 0, reach - 2.4), 2.5, 2.35))
     for k in range(3):
         for x, y in ((2.2, 0.0), (-2.2, 0.0), (0.0, 2.2), (0.0, -2.2)):
-            solids.append(_rod("left", "slot", JAW, (x, y, reach - 3 - 3.2 * k), (x, y, reach - 3.05 - 3.2 * k), 0.62))
+            solids.append(
+                _rod(
+                    "left",
+                    "slot",
+                    JAW,
+                    (x, y, reach - 3 - 3.2 * k),
+                    (x, y, reach - 3.05 - 3.2 * k),
+                    0.62,
+                )
+            )
     return solids
 
 
@@ -147,8 +207,13 @@ def _snare(reach: float) -> list[Solid]:
     solids.append(_rod("wrist", "blue", WRIST, (0, 0, -1.0), (0, 0, 1.2), 1.15, 0.9))
     for frame, sign in (("left", 1.0), ("right", -1.0)):
         name: Frame = "left" if frame == "left" else "right"
-        knots = [(0.2 * sign, 0, 0.5), (2.2 * sign, 0, 0.3 * reach), (2.2 * sign, 0, 0.65 * reach), (0.2 * sign, 0, reach)]
-        solids += [_rod(name, "wire", JAW, a, b, 0.28) for a, b in zip(knots, knots[1:], strict=False)]
+        knots = [
+            (0.2 * sign, 0, 0.5),
+            (2.2 * sign, 0, 0.3 * reach),
+            (2.2 * sign, 0, 0.65 * reach),
+            (0.2 * sign, 0, reach),
+        ]
+        solids += [_rod(name, "wire", JAW, a, b, 0.28) for a, b in pairwise(knots)]
     return solids
 
 

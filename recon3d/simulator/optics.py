@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from videoengine.recon3d.simulator.randomness import Key
 from videoengine.recon3d.simulator.truth import Camera
@@ -54,7 +55,13 @@ def laparoscope(key: Key, size: tuple[int, int]) -> Optics:
     radius = max(0.37 + 0.14 * draw[2], 0.52 * height / width)
     return Optics(
         camera=Camera(
-            focal, focal, (width - 1) / 2, (height - 1) / 2, (-0.16 + 0.08 * draw[3], 0.02), "pinhole", size
+            focal,
+            focal,
+            (width - 1) / 2,
+            (height - 1) / 2,
+            (-0.16 + 0.08 * draw[3], 0.02),
+            "pinhole",
+            size,
         ),
         light_offset_mm=(2.0 * (draw[4] - 0.5), -3.0 - 1.2 * draw[5], -0.5),
         intensity=30000.0,
@@ -80,7 +87,13 @@ def colonoscope(key: Key, size: tuple[int, int]) -> Optics:
     focal = half / (np.radians(70.0) * (0.94 + 0.1 * draw[0]))
     return Optics(
         camera=Camera(
-            focal, focal, (width - 1) / 2, (height - 1) / 2, (-0.03 + 0.02 * draw[1], 0.0), "fisheye", size
+            focal,
+            focal,
+            (width - 1) / 2,
+            (height - 1) / 2,
+            (-0.03 + 0.02 * draw[1], 0.0),
+            "fisheye",
+            size,
         ),
         light_offset_mm=(3.0 * (1 if draw[2] > 0.5 else -1), 1.5 * (draw[3] - 0.5), -0.3),
         intensity=2600.0,
@@ -101,3 +114,11 @@ def colonoscope(key: Key, size: tuple[int, int]) -> Optics:
 def optics_of(anatomy: str, key: Key, size: tuple[int, int]) -> Optics:
     """Return the scope that goes with an anatomy."""
     return (colonoscope if anatomy == "tube" else laparoscope)(key.sub("optics"), size)
+
+
+def display_code(light: NDArray[Any]) -> NDArray[Any]:
+    """Return display codes, 0 to 1: the renderer's tone curve."""
+    x = np.maximum(light, 0.0)
+    code = np.minimum((x * (1.0 + 0.12 * x) / (1.0 + 0.62 * x)) ** (1 / 2.2), 1.0)
+    toned: NDArray[Any] = 0.5 * code + 0.5 * code * code * (3.0 - 2.0 * code)
+    return toned

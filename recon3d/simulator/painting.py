@@ -67,7 +67,8 @@ def smoothed(low: float, high: float, x: Field) -> Field:
 
 def albedo_of(base: Field, haemoglobin: Field) -> Field:
     """Return the albedo (…, 3) of a base (…, 3) seen through haemoglobin (…)."""
-    return base * np.exp(-haemoglobin[..., None] * np.asarray(MU_HAEMOGLOBIN))
+    albedo: Field = base * np.exp(-haemoglobin[..., None] * np.asarray(MU_HAEMOGLOBIN))
+    return albedo
 
 
 def vessel_tree(

@@ -51,7 +51,9 @@ class Room:
         """Return the folded drapes."""
         x, y = self._chart(POINTS)
         n = self._noise
-        z = 70 * fractal(x / 420, y / 420, n + 2, octaves=3) + 26 * fractal(x / 110, y / 300, n + 3, octaves=3, kind=RIDGED)
+        z = 70 * fractal(x / 420, y / 420, n + 2, octaves=3) + 26 * fractal(
+            x / 110, y / 300, n + 3, octaves=3, kind=RIDGED
+        )
         z = z + 6 * fractal(x / 30, y / 30, n + 4, octaves=2) * self._cloth(x, y)
         rest = np.stack([x, y, z], -1).astype(np.float32)
         return Grid(
@@ -87,14 +89,16 @@ class Room:
         rows[0][11:14] = (0, 1, 0)
         for i in range(4):
             y = 60.0 + 36 * i
-            rows.append(loose(ROUND_CONE, "steel", (-370.0, y, 74.0), (-170.0, y + 8, 74.0), (3.0, 2.2)))
+            rows.append(
+                loose(ROUND_CONE, "steel", (-370.0, y, 74.0), (-170.0, y + 8, 74.0), (3.0, 2.2))
+            )
         for i in range(3):
             at = (-200.0 + 420 * i + 90 * self._turn[i], 420.0, 180.0)
             rows.append(loose(ROUND_CONE, "lamp", at, (at[0] + 2, at[1], at[2]), (46.0, 46.0)))
         return np.stack(rows)
 
     def camera(self, time_s: float, *, cleaning: bool) -> NDArray[np.float64]:
-        """Return world_from_camera (4, 4): carried about, or before the cloth that wipes the lens."""
+        """Return world_from_camera (4, 4): carried about, or before the cloth that wipes."""
         # part of the poses, which are to have the same bits on every machine
         turn = self._turn.tolist()
         a, b = TAU * (turn[3] + 0.11 * time_s), TAU * (turn[4] + 0.17 * time_s)

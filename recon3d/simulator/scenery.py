@@ -1,4 +1,4 @@
-"""A surface, its paint, and the two renderers that show it: one of full size, one that meters light."""
+"""A surface, its paint, and two renderers: one of full size, one that meters the light."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class Scenery:
             )
 
     def meter(self, shot: Shot) -> tuple[Floats, NDArray[np.bool_]]:
-        """Return the linear light (h, w, 3) of the small picture, and where there is any surface."""
+        """Return the small picture's linear light (h, w, 3), and where there is a surface."""
         linear = np.empty((PROBE[1], PROBE[0], 3), np.float32)
         depth = np.empty((PROBE[1], PROBE[0]), np.float32)
         first, count = shot.rows[0] // COARSE, max(2, (shot.rows[1] - 1) // COARSE + 1)
@@ -121,8 +121,8 @@ class Scenery:
         )
         return linear, depth > 0
 
-    def render(self, shot: Shot, outputs: dict[str, NDArray[Any]]) -> None:
-        """Fill `outputs`: rgb, linear, depth, labels, material, flow, each as the renderer shapes it."""
+    def render(self, shot: Shot, outputs: dict[str, Any]) -> None:
+        """Fill `outputs`: rgb, linear, depth, labels, material, flow, as the renderer has them."""
         first, count = shot.rows
         chosen = slice(first, first + count)
         more: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""The truth about one frame: from the plan and the poses, and from the labels when it is rendered."""
+"""The truth about one frame: from plan and poses, and from the labels where it is rendered."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from videoengine.recon3d.simulator.forms import turned
 from videoengine.recon3d.simulator.kinematics import ToolPose
 from videoengine.recon3d.simulator.piece import BAG_TARGET
 from videoengine.recon3d.simulator.plan import TICKS_PER_SECOND
+from videoengine.recon3d.simulator.props import MOST_TRACKS, inverse
 from videoengine.recon3d.simulator.scenery import intrinsics_of
 from videoengine.recon3d.simulator.truth import Box, FrameTruth, Keypoint, PolypTruth, ToolTruth
-from videoengine.recon3d.simulator.world import World, inverse
+from videoengine.recon3d.simulator.world import World
 from videoengine.vocabularies import vocabulary
 
 Array = NDArray[np.float64]
@@ -76,7 +77,9 @@ def _tool(
     return ToolTruth(
         track=tool.visit.number,
         label=tool.visit.instrument,
-        box=None if labels is None else box_of(labels[..., 2] == tool.visit.number % 255 + 1),
+        box=None
+        if labels is None
+        else box_of(labels[..., 2] == tool.visit.number % MOST_TRACKS + 1),
         keypoints=_keypoints(world, tool, into_camera, labels, depth),
         world_from_tool=tool.world_from_tool,
         jaw_angle_rad=tool.jaw_angle_rad,
@@ -111,7 +114,8 @@ def _keypoints(
         turned_by = frame @ turned("y", tool.wrist_bend_rad) @ turned("y", angle)
         points[name] = turned_by @ [0, 0, tool.reach_mm, 1]
     return tuple(
-        _keypoint(world, name, point, tool.visit.number, labels, depth) for name, point in points.items()
+        _keypoint(world, name, point, tool.visit.number, labels, depth)
+        for name, point in points.items()
     )
 
 
@@ -162,7 +166,7 @@ def _keypoint(
     if labels is None or depth is None:
         return Keypoint(name, x, y, 2)
     row, column = round(y), round(x)
-    own = labels[row, column, 2] == track % 255 + 1
+    own = labels[row, column, 2] == track % MOST_TRACKS + 1
     hidden = not own and 0 < depth[row, column] < point[2] - HIDDEN_MM
     return Keypoint(name, x, y, 1 if hidden else 2)
 
@@ -206,5 +210,3 @@ def _polyps(
 
 def _polyp_id() -> int:
     return vocabulary("videoengine/colonoscopy-target@1").label("polyp").id
-
-

@@ -15,10 +15,10 @@ from videoengine.recon3d.simulator.anatomy import make_anatomy
 from videoengine.recon3d.simulator.optics import View, optics_of
 from videoengine.recon3d.simulator.plan import TICKS_PER_SECOND, Plan
 from videoengine.recon3d.simulator.randomness import Key
-from videoengine.recon3d.simulator.world import World
 from videoengine.recon3d.simulator.sight import sighted
 from videoengine.recon3d.simulator.state import History
 from videoengine.recon3d.simulator.truth import Camera, FrameTruth, SimulatedFrame
+from videoengine.recon3d.simulator.world import World
 
 Backend = Literal["cpu", "baseline", "cuda"]
 ARRAYS: Final = (

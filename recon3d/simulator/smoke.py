@@ -1,7 +1,7 @@
 """Smoke of coagulation: puffs that rise, spread, swirl, and are vented with the gas.
 
-A puff of mass m and standard deviation s has the optical thickness m / (2 pi s^2) through its center.
-Merging and venting keep the account: what was made is what hangs plus what was vented.
+A puff of mass m and standard deviation s has the optical thickness m / (2 pi s^2) through its
+center. Merging and venting keep the account: what was made is what hangs plus what was vented.
 """
 
 from __future__ import annotations

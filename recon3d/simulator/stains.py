@@ -42,8 +42,8 @@ class Slope:
         r = np.linspace(0, grid.rest.shape[0] - 1, rows).round().astype(np.int64)
         c = np.linspace(0, grid.rest.shape[1] - 1, columns).round().astype(np.int64)
         height = -(grid.rest[np.ix_(r, c)].astype(np.float64) @ down)
-        best, self.to = height.copy(), np.arange(rows * columns).reshape(shape)
-        index = self.to.copy()
+        best, index = height.copy(), np.arange(rows * columns).reshape(shape)
+        to: NDArray[np.int64] = index
         for dr, dc in ((-1, 0), (1, 0), (0, -1), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 1)):
             other = np.full(shape, np.inf)
             number = np.zeros(shape, np.int64)
@@ -52,13 +52,13 @@ class Slope:
                 other[rows_to] = np.roll(height, -dc, axis=1)[rows_from]
                 number[rows_to] = np.roll(index, -dc, axis=1)[rows_from]
             else:
-                to, source = _shifted(columns, dc)
-                other[rows_to, to] = height[rows_from, source]
-                number[rows_to, to] = index[rows_from, source]
+                columns_to, source = _shifted(columns, dc)
+                other[rows_to, columns_to] = height[rows_from, source]
+                number[rows_to, columns_to] = index[rows_from, source]
             lower = other < best - 1e-9
             best = np.where(lower, other, best)
-            self.to = np.where(lower, number, self.to)
-        self.to = self.to.ravel()
+            to = np.where(lower, number, to)
+        self.to: NDArray[np.int64] = to.ravel()
 
 
 def _shifted(length: int, by: int) -> tuple[slice, slice]:
@@ -73,7 +73,9 @@ def _shifted(length: int, by: int) -> tuple[slice, slice]:
 class Stains:
     """The grid and its account; `copy` is cheap enough for checkpoints."""
 
-    def __init__(self, shape: tuple[int, int], cell_mm: tuple[float, float], *, wraps: bool) -> None:
+    def __init__(
+        self, shape: tuple[int, int], cell_mm: tuple[float, float], *, wraps: bool
+    ) -> None:
         """Start clean; `cell_mm` is the size of a cell along rows and columns."""
         self.grid = np.zeros((*shape, 3), np.float32)
         self.account = Account()
@@ -87,7 +89,9 @@ class Stains:
         other.account = Account(**{k: getattr(self.account, k) for k in Account.__slots__})
         return other
 
-    def _around(self, u: float, v: float, radius_mm: float) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    def _around(
+        self, u: float, v: float, radius_mm: float
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
         """Return rows, columns and weights (a parabola that falls to 0) of cells around a place."""
         rows, columns, _ = self.grid.shape
         r0, c0 = v * (rows - 1), u * (columns if self._wraps else columns - 1)

@@ -92,8 +92,8 @@ class State:
 class History:
     """States at ticks, made once: the newest, and copies of some before it.
 
-    The number of copies is bounded: when there are too many every other one is dropped, so memory is
-    flat in the length of a procedure.
+    The number of copies is bounded: when there are too many every other one is dropped, so memory
+    is flat in the length of a procedure.
     """
 
     EVERY: Final = 125
@@ -123,4 +123,6 @@ class History:
             self._copies[tick] = self.newest.copy()
             if len(self._copies) > self.MOST:
                 self._every *= 2
-                self._copies = {t: s for t, s in self._copies.items() if t < 0 or t % self._every == 0}
+                self._copies = {
+                    t: s for t, s in self._copies.items() if t < 0 or t % self._every == 0
+                }

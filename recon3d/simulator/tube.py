@@ -1,8 +1,8 @@
 """The colon as a colonoscope sees it: a meter of bent, folded tube with polyps.
 
-Material coordinates: v runs along the centerline over TUBE_MM, u around it. Radii, folds and waves are
-priors within the ranges of colon phantoms (C3VD: Gaussian peristaltic waves of about 0.6 mm that
-travel at 20 mm/s), not fits.
+Material coordinates: v runs along the centerline over TUBE_MM, u around it. Radii, folds and
+waves are priors within the ranges of colon phantoms (C3VD: Gaussian peristaltic waves of about
+0.6 mm that travel at 20 mm/s), not fits.
 """
 
 from __future__ import annotations
@@ -66,14 +66,16 @@ class Tube:
     # --- the centerline ---------------------------------------------------------------------------
 
     def _walk(self) -> tuple[Array, Array]:
-        """Return the centerline's knots (K, 3) and their frames (K, 3, 3): tangent, normal, binormal.
+        """Return the centerline's knots (K, 3) and frames (K, 3, 3): tangent, normal, binormal.
 
         Curvature is smooth noise, so the radius of a bend stays above 30 mm; the frame is carried
         along without twist.
         """
         count = round(TUBE_MM / KNOT_MM) + 81
-        s = np.arange(count) * KNOT_MM
-        bend = 0.03 * np.stack([fractal(s / 110.0, s * 0 + 0.5 + i, self._noise + 60 + i, octaves=2) for i in range(2)])
+        s: Array = np.arange(count, dtype=np.float64) * KNOT_MM
+        bend = 0.03 * np.stack(
+            [fractal(s / 110.0, s * 0 + 0.5 + i, self._noise + 60 + i, octaves=2) for i in range(2)]
+        )
         point, points = np.zeros(3), np.zeros((count, 3))
         t, n, b = (np.asarray(row, np.float64) for row in ((0, 0, 1), (1, 0, 0), (0, 1, 0)))
         frames = np.zeros((count, 3, 3))
@@ -83,11 +85,15 @@ class Tube:
             turned = t + KNOT_MM * 1.4 * (bend[0, k] * n + bend[1, k] * b)
             t = _unit(turned)
             n = _unit(n - t * _dot(n, t))
-            b = np.asarray([t[1] * n[2] - t[2] * n[1], t[2] * n[0] - t[0] * n[2], t[0] * n[1] - t[1] * n[0]])
+            b = np.asarray(
+                [t[1] * n[2] - t[2] * n[1], t[2] * n[0] - t[0] * n[2], t[0] * n[1] - t[1] * n[0]]
+            )
         return points, frames
 
     def _between(self, along_mm: Any) -> tuple[NDArray[np.int64], Array]:
-        x = np.clip(np.asarray(along_mm, np.float64) / KNOT_MM + 20.0, 0.0, len(self._knots) - 1.001)
+        x = np.clip(
+            np.asarray(along_mm, np.float64) / KNOT_MM + 20.0, 0.0, len(self._knots) - 1.001
+        )
         low = np.floor(x).astype(np.int64)
         return low, x - low
 
@@ -97,7 +103,7 @@ class Tube:
         return self._knots[low] + (self._knots[low + 1] - self._knots[low]) * f[..., None]
 
     def frame(self, progress_mm: Any) -> Array:
-        """Return (…, 3, 3) with rows tangent (toward the cecum), normal and binormal; not renormalized."""
+        """Return (…, 3, 3): rows tangent (to the cecum), normal and binormal; not renormalized."""
         low, f = self._between(progress_mm)
         return self._frames[low] + (self._frames[low + 1] - self._frames[low]) * f[..., None, None]
 
@@ -127,7 +133,8 @@ class Tube:
         wall = wall + 0.8 * fractal(turns * 6, along / 20.0, n + 4, octaves=4, period=6)
         for polyp in self._plan.polyps:
             wall = wall - self._bump(polyp, along, angle, bare=bare)
-        return wall
+        tangent: Array = wall
+        return tangent
 
     def _bump(self, polyp: Polyp, along: Array, angle: Array, *, bare: bool) -> Array:
         """Return by how much a polyp, or the wound it left, stands out of the wall."""
@@ -147,20 +154,29 @@ class Tube:
         d = along - polyp.site.a * TUBE_MM
         radius = 0.5 * polyp.size_mm
         ragged = 1.0 + 0.18 * fractal(angle * 4, along / 4.0, self._noise + 6, octaves=2)
-        return pm.sqrt(d * d + turn * turn) / (radius * ragged)
+        distance: Array = pm.sqrt(d * d + turn * turn) / (radius * ragged)
+        return distance
 
     def _world(self, u: Any, v: Any, *, bare: bool) -> Array:
         u, v = np.broadcast_arrays(np.asarray(u, np.float64), np.asarray(v, np.float64))
         along, angle = v * TUBE_MM, u * TAU
         radius = self._radial(along, angle, bare=bare)
         frame = self.frame(along)
-        outward = frame[..., 1, :] * pm.cos(angle)[..., None] + frame[..., 2, :] * pm.sin(angle)[..., None]
-        return self.centerline(along) + outward * radius[..., None]
+        outward = (
+            frame[..., 1, :] * pm.cos(angle)[..., None]
+            + frame[..., 2, :] * pm.sin(angle)[..., None]
+        )
+        world: Array = self.centerline(along) + outward * radius[..., None]
+        return world
 
     def _inward(self, u: Any, v: Any) -> Array:
         u, v = np.broadcast_arrays(np.asarray(u, np.float64), np.asarray(v, np.float64))
         frame, angle = self.frame(v * TUBE_MM), u * TAU
-        return -(frame[..., 1, :] * pm.cos(angle)[..., None] + frame[..., 2, :] * pm.sin(angle)[..., None])
+        inward: Array = -(
+            frame[..., 1, :] * pm.cos(angle)[..., None]
+            + frame[..., 2, :] * pm.sin(angle)[..., None]
+        )
+        return inward
 
     def _squeeze(self, along: Any, time_s: Any) -> Any:
         """Return by how many mm the peristaltic wave narrows the tube."""
@@ -184,7 +200,8 @@ class Tube:
             x = x + (self._world(u, v, bare=True) - x) * gone[..., None]
         x = x + self._inward(u, v) * self._squeeze(v * TUBE_MM, time)[..., None]
         sway = self._sway(time)
-        return x + np.stack([0.0 * sway, sway, 0.0 * sway], axis=-1)
+        moved: Array = x + np.stack([0.0 * sway, sway, 0.0 * sway], axis=-1)
+        return moved
 
     def normal(self, u: Any, v: Any) -> Array:
         """Return unit normals (…, 3) at rest, toward the centerline."""
@@ -239,18 +256,29 @@ class Tube:
         n = self._noise
         x = u * 12
         base = np.asarray((0.66, 0.50, 0.36)) * (1.0 + 0.2 * (self._colors[:3] - 0.5))
-        haem = 0.55 + 0.35 * self._colors[3] + 0.22 * fractal(x, along / 11.0, n + 20, octaves=5, period=12)
+        haem = (
+            0.55
+            + 0.35 * self._colors[3]
+            + 0.22 * fractal(x, along / 11.0, n + 20, octaves=5, period=12)
+        )
         haem = haem + self._vessels(u, along)
         film = np.clip(0.5 + 0.9 * fractal(x, along / 9.0, n + 21, octaves=4, period=12), 0.15, 1)
         region = np.zeros(u.shape, np.uint8)
         region[:] = vocabulary(TARGETS).label("mucosa").id + 1
         bare_haem, bare_region = haem.copy(), region.copy()
-        bases = np.broadcast_to(base, (*u.shape, 3)) * (1 + 0.07 * fractal(x * 4, along / 3.0, n + 22, octaves=4, period=48))[..., None]
+        bases = (
+            np.broadcast_to(base, (*u.shape, 3))
+            * (1 + 0.07 * fractal(x * 4, along / 3.0, n + 22, octaves=4, period=48))[..., None]
+        )
         bare_bases = bases.copy()
         for polyp in self._plan.polyps:
-            self._paint_polyp(polyp, along, angle, (haem, bare_haem), (bases, bare_bases), (region, bare_region))
+            self._paint_polyp(
+                polyp, along, angle, (haem, bare_haem), (bases, bare_bases), (region, bare_region)
+            )
         relief = 0.035 * fractal(u * 160, along / 0.9, n + 23, octaves=3, period=160)
-        relief = relief + 0.10 * fractal(u * 40, along / 3.5, n + 24, octaves=3, period=40, kind=BILLOW)
+        relief = relief + 0.10 * fractal(
+            u * 40, along / 3.5, n + 24, octaves=3, period=40, kind=BILLOW
+        )
         return Paint(
             rest=packed(albedo_of(bases, np.maximum(haem, 0.05)), film),
             bare=packed(albedo_of(bare_bases, np.maximum(bare_haem, 0.05)), film),
@@ -272,11 +300,14 @@ class Tube:
         """Redden a polyp, and the raw bed that stays when it is cut off."""
         center = polyp.site.a * TUBE_MM
         rows = slice(
-            max(0, int((center - 25) / TUBE_MM * TEXEL_ROWS)), int((center + 25) / TUBE_MM * TEXEL_ROWS) + 1
+            max(0, int((center - 25) / TUBE_MM * TEXEL_ROWS)),
+            int((center + 25) / TUBE_MM * TEXEL_ROWS) + 1,
         )
         rho = self._polyp_distance(polyp, along[rows], angle[rows])
         inside = smoothed(1.15, 0.8, rho)
-        pits = fractal(angle[rows] * 60, along[rows] / 0.8, self._noise + 30, octaves=2, kind=RIDGED)
+        pits = fractal(
+            angle[rows] * 60, along[rows] / 0.8, self._noise + 30, octaves=2, kind=RIDGED
+        )
         haems[0][rows] += inside * (0.28 + 0.35 * (pits - 0.6))
         targets = vocabulary(TARGETS)
         regions[0][rows] = np.where(rho < 1, targets.label("polyp").id + 1, regions[0][rows])
@@ -299,7 +330,9 @@ class Tube:
         count = 110
         for i in range(count):
             start = (float(draws[2 * i]) * around, (i + float(draws[2 * i + 1])) / count * TUBE_MM)
-            tree = vessel_tree(key.sub("tree", i), start, float(draws[i]) * TAU, radius_mm=0.55, reach_mm=34.0)
+            tree = vessel_tree(
+                key.sub("tree", i), start, float(draws[i]) * TAU, radius_mm=0.55, reach_mm=34.0
+            )
             stamp_vessels(field, tree, texel_mm=texel, wraps=True)
         net = fractal(u * 24, along / 5.5, self._noise + 31, octaves=4, kind=RIDGED, period=24) ** 9
         return 0.75 * field + 0.5 * net

@@ -9,27 +9,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from videoengine.recon3d.simulator.anatomy import Anatomy, Grid
-from videoengine.recon3d.simulator.forms import ROUND_CONE, SLEEVE, form_of, loose, rows_of, turned
 from videoengine.recon3d.simulator.kinematics import Kinematics, ToolPose
-from videoengine.recon3d.simulator.optics import Optics, View
-from videoengine.recon3d.simulator.piece import BAG_TARGET
-from videoengine.recon3d.simulator.plan import (
-    TICKS_PER_SECOND,
-    Incident,
-    Outside,
-    Plan,
-    Site,
+from videoengine.recon3d.simulator.optics import Optics, View, display_code
+from videoengine.recon3d.simulator.plan import TICKS_PER_SECOND, Incident, Outside, Plan
+from videoengine.recon3d.simulator.props import (
+    Remains,
+    carried,
+    instrument_rows,
+    inverse,
+    lead_instrument_on,
+    lead_on,
+    sleeve_row,
 )
-from videoengine.recon3d.simulator.portable_math import TAU
 from videoengine.recon3d.simulator.randomness import Key
 from videoengine.recon3d.simulator.room import Room
-from videoengine.recon3d.simulator.scenery import PROBE, Motion, Scenery, Shot, empty
+from videoengine.recon3d.simulator.scenery import PROBE, Floats, Motion, Scenery, Shot, empty
 from videoengine.recon3d.simulator.stains import BLOOD, STEP_TICKS, WATER, Slope, Stains
 from videoengine.recon3d.simulator.state import METER_TICKS, MOST_DROPS, TICK_S, State
 
 Array = NDArray[np.float64]
-SLEEVE_MM: Final = 6.2
-"""Inner radius of a trocar."""
 DEPTH_MM: Final = 62.0
 """How far the scope is drawn back into the trocar before it leaves it."""
 AHEAD_MM: Final = 190.0
@@ -39,8 +37,6 @@ SMOKE_PER_S: Final = 560.0
 """Mass a second of a coagulation of amount 1: optical thickness 1 through a puff of 9 mm."""
 BLOCK: Final = 50
 """Ticks whose poses are computed together."""
-CLIP_MM: Final = (3.4, 0.62)
-"""Half length and radius of a clip."""
 
 
 class World:
@@ -57,7 +53,7 @@ class World:
         self._key = Key(plan.seed).sub("world")
         self._seed = int(self._key.sub("noise").word(0) & 0x7FFFFFFF)
         self._is_tube = anatomy.name == "tube"
-        self._bag = self._bag_span()
+        self._remains = Remains(plan, anatomy, self._key)
         self._block: tuple[int, list[tuple[ToolPose, ...]], Array] | None = None
 
     # --- surfaces ---------------------------------------------------------------------------------
@@ -127,7 +123,7 @@ class World:
         """Return the instruments at a tick; they are computed for many ticks at once."""
         block, place = divmod(tick, BLOCK)
         if self._block is None or self._block[0] != block:
-            times = np.arange(block * BLOCK, (block + 1) * BLOCK) * TICK_S
+            times = np.arange(block * BLOCK, (block + 1) * BLOCK, dtype=np.float64) * TICK_S
             self._block = (block, self.kinematics.tools_at(times), self.kinematics.camera(times))
         return self._block[1][place]
 
@@ -165,7 +161,15 @@ class World:
             bloody = d[5] < 0.45
             tint = (0.85, 0.35, 0.32) if bloody else (0.98, 0.95, 0.86)
             radius = 0.03 + 0.16 * d[2] * d[2] * (0.4 + one.amount)
-            rows.append([0.8 * (d[0] - 0.5), 0.66 * (d[1] - 0.5), radius, 0.35 + 0.5 * d[3] * one.amount, *tint])
+            rows.append(
+                [
+                    0.8 * (d[0] - 0.5),
+                    0.66 * (d[1] - 0.5),
+                    radius,
+                    0.35 + 0.5 * d[3] * one.amount,
+                    *tint,
+                ]
+            )
         return np.concatenate([state.drops, np.asarray(rows)])[-MOST_DROPS:]
 
     def _hold(self, state: State, tools: tuple[ToolPose, ...]) -> None:
@@ -181,12 +185,14 @@ class World:
         """Let exposure and bounced light follow what the camera sees."""
         shot = self._shot(state, seconds, None, tools=tools)
         light, lit = self._scenery(seconds).meter(shot)
-        codes = _code(light * 2.0**state.log_gain)
+        codes = display_code(light * 2.0**state.log_gain)
         luma = codes @ np.asarray([0.3, 0.59, 0.11])
         inside = lit & self._metered
         at_once = state.tick < 16
         if inside.any():
-            state.expose(float(np.minimum(luma[inside], 0.95).mean()), self.optics.target, at_once=at_once)
+            state.expose(
+                float(np.minimum(luma[inside], 0.95).mean()), self.optics.target, at_once=at_once
+            )
             mean = np.minimum(light[inside], np.quantile(light[inside], 0.97)).mean(axis=0)
             state.bounce(np.pi * mean, self.optics.bounce, at_once=at_once)
 
@@ -196,7 +202,9 @@ class World:
         radius, x0, y0 = self.optics.circle
         w, h = PROBE
         wide = self.optics.camera.size[1] / self.optics.camera.size[0]
-        x, y = np.meshgrid((np.arange(w) + 0.5) / w - 0.5 - x0, ((np.arange(h) + 0.5) / h - 0.5) * wide - y0)
+        x, y = np.meshgrid(
+            (np.arange(w) + 0.5) / w - 0.5 - x0, ((np.arange(h) + 0.5) / h - 0.5) * wide - y0
+        )
         return (np.hypot(x, y) < radius) if radius > 0 else np.ones((h, w), bool)
 
     # --- what is seen -----------------------------------------------------------------------------
@@ -239,8 +247,10 @@ class World:
     def show(
         self, state: State, seconds: float, next_seconds: float | None, outputs: dict[str, Any]
     ) -> None:
-        """Render a moment that `state` belongs to."""
+        """Render a moment that `state` belongs to; without a next one `flow` is taken out."""
         shot = self._shot(state, seconds, next_seconds)
+        if shot.next is None:  # nothing of this picture is in the next
+            outputs.pop("flow", None)
         self._scenery(seconds).render(shot, outputs)
 
     def _shot(
@@ -258,15 +268,23 @@ class World:
         following = None
         if next_seconds is not None and self.body_at(next_seconds) == in_body:
             following = self._motion(
-                state, next_seconds, self.camera(next_seconds), in_body=in_body, rows=scenery.grid_rows
+                state,
+                next_seconds,
+                self.camera(next_seconds),
+                in_body=in_body,
+                rows=scenery.grid_rows,
             )
         if in_body:
             poses = self.kinematics.tools(seconds) if tools is None else tools
-            solids = self._solids(seconds, next_seconds, pose, poses)
+            then = None if following is None else next_seconds
+            solids = self._solids(seconds, then, pose, poses)
             puffs = self._puffs(state, pose)
             rows = self._rows(seconds)
         else:
-            solids, puffs, rows = _moved(self._room.solids(), inverse(pose)), empty(5), (0, scenery.grid_rows)
+            solids = carried(self._room.solids(), inverse(pose))
+            puffs, rows = empty(5), (0, scenery.grid_rows)
+            if following is not None and next_seconds is not None:
+                lead_on(solids, inverse(self.camera(next_seconds)) @ pose)
         return Shot(
             now=motion,
             next=following,
@@ -281,7 +299,9 @@ class World:
             noise_seed=(self._seed + 2654435761 * (1 + round(seconds * 1e6))) & 0xFFFFFFFF,
         )
 
-    def _motion(self, state: State, seconds: float, pose: Array, *, in_body: bool, rows: int) -> Motion:
+    def _motion(
+        self, state: State, seconds: float, pose: Array, *, in_body: bool, rows: int
+    ) -> Motion:
         matrix = inverse(pose)[:3].astype(np.float32)
         if not in_body:
             return Motion(matrix, np.zeros((rows, 0), np.float32))
@@ -304,23 +324,47 @@ class World:
         last = int(np.clip((at + AHEAD_MM) / length * (total - 1), first + 8, total - 1))
         return first, last - first + 1
 
-    def _light(self, state: State, seconds: float, *, in_body: bool) -> NDArray[np.float32]:
+    def _light(self, state: State, seconds: float, *, in_body: bool) -> Floats:
         o = self.optics
         x, y, z = o.light_offset_mm
         room = 0.0 if in_body else 2.2
         bounced = state.ambient if in_body else np.zeros(3)
         phase = 0.3 * seconds
-        light = [x - o.pupil_mm(self._view), y, z, 0, 0, 1, o.intensity, o.exponent, *o.tint, *bounced, room, phase]
+        light = [
+            x - o.pupil_mm(self._view),
+            y,
+            z,
+            0,
+            0,
+            1,
+            o.intensity,
+            o.exponent,
+            *o.tint,
+            *bounced,
+            room,
+            phase,
+        ]
         return np.asarray(light, np.float32)
 
-    def _sensor(self, state: State) -> NDArray[np.float32]:
+    def _sensor(self, state: State) -> Floats:
         o = self.optics
         gain = 2.0**state.log_gain
         grain = o.noise * float(np.clip(1.0 + 0.15 * state.log_gain, 0.6, 2.0))
-        numbers = [gain, *o.balance, o.bloom, o.vignette, o.sharpening, grain, *o.circle, o.shadow, 0.0, 0.0]
+        numbers = [
+            gain,
+            *o.balance,
+            o.bloom,
+            o.vignette,
+            o.sharpening,
+            grain,
+            *o.circle,
+            o.shadow,
+            0.0,
+            0.0,
+        ]
         return np.asarray(numbers, np.float32)
 
-    def _puffs(self, state: State, pose: Array) -> NDArray[np.float32]:
+    def _puffs(self, state: State, pose: Array) -> Floats:
         puffs = state.smoke.puffs
         if not len(puffs):
             return empty(5)
@@ -328,116 +372,28 @@ class World:
         thick = state.smoke.thickness()
         return np.concatenate([centers, puffs[:, 4:5], thick[:, None]], axis=1).astype(np.float32)
 
-    # --- solids -----------------------------------------------------------------------------------
-
     def _solids(
         self, seconds: float, next_seconds: float | None, pose: Array, tools: tuple[ToolPose, ...]
-    ) -> NDArray[np.float32]:
+    ) -> Floats:
         """Return instruments, clips, bag and sleeve in camera coordinates."""
         into_camera = inverse(pose)
-        rows = [self._tool_rows(tool, into_camera) for tool in tools]
-        if next_seconds is not None:
-            self._lead_on(rows, tools, next_seconds, into_camera)
-        rows += [_moved(row, into_camera) for row in self._placed(seconds)]
+        rows = [instrument_rows(tool, into_camera) for tool in tools]
+        rests = self._remains.blocks(seconds)
+        rows += [carried(block, into_camera) for _, block in rests]
         back = self.withdrawn_mm(seconds)
         if back is not None:
-            rows.append(loose(SLEEVE, "sleeve", (0.7, 0.4, -30.0), (0.7, 0.4, max(back - 3.0, 0.01)), (SLEEVE_MM, SLEEVE_MM))[None])
+            rows.append(sleeve_row(back))
+        if next_seconds is not None:
+            into_next = inverse(self.camera(next_seconds))
+            later = {tool.visit.number: tool for tool in self.kinematics.tools(next_seconds)}
+            for block, tool in zip(rows, tools, strict=False):
+                goal = later.get(tool.visit.number, tool)
+                lead_instrument_on(block, tool, goal, into_camera, into_next)
+            still = into_next @ pose
+            for block in rows[len(tools) :]:
+                lead_on(block, still)
+            for block, (site, _) in zip(rows[len(tools) :], rests, strict=False):
+                shifted = np.eye(4)
+                shifted[:3, 3] = self._remains.shift(site, seconds, next_seconds)
+                lead_on(block, into_next @ shifted @ pose)
         return np.concatenate(rows) if rows else empty()
-
-    def _frames(self, tool: ToolPose, into_camera: Array) -> dict[Any, Array]:
-        shaft = into_camera @ tool.world_from_tool
-        wrist = shaft @ turned("y", tool.wrist_bend_rad)
-        half = 0.5 * tool.jaw_angle_rad
-        return {
-            "shaft": shaft,
-            "wrist": wrist,
-            "left": wrist @ turned("y", half),
-            "right": wrist @ turned("y", -half),
-        }
-
-    def _tool_rows(self, tool: ToolPose, into_camera: Array) -> NDArray[np.float32]:
-        return rows_of(
-            form_of(tool.visit.instrument.name, tool.reach_mm),
-            self._frames(tool, into_camera),
-            instrument_id=tool.visit.instrument.id,
-            track=tool.visit.number % 255,
-        )
-
-    def _lead_on(
-        self,
-        rows: list[NDArray[np.float32]],
-        tools: tuple[ToolPose, ...],
-        next_seconds: float,
-        into_camera: Array,
-    ) -> None:
-        """Write into instruments' rows how they move to the next frame."""
-        later = {pose.visit.number: pose for pose in self.kinematics.tools(next_seconds)}
-        into_next = inverse(self.camera(next_seconds))
-        for block, tool in zip(rows, tools, strict=True):
-            goal = later.get(tool.visit.number, tool)
-            now, then = self._frames(tool, into_camera), self._frames(goal, into_next)
-            form = form_of(tool.visit.instrument.name, tool.reach_mm)
-            for row, solid in zip(block, form, strict=True):
-                row[17:29] = (then[solid.frame] @ inverse(now[solid.frame]))[:3].ravel()
-
-    def _placed(self, seconds: float) -> list[NDArray[np.float32]]:
-        """Return what instruments leave behind, in the world: clips, and the bag."""
-        tick = int(seconds * TICKS_PER_SECOND + 1e-9)
-        rows: list[NDArray[np.float32]] = []
-        clips = [i for i in self.plan.incidents if i.kind == "clip" and i.start <= tick]
-        for one in clips[-24:]:
-            u, v = self.anatomy.locate(one.site)
-            at, up = self.anatomy.point(u, v, seconds), self.anatomy.normal(u, v)
-            across = np.cross(up, np.asarray([0.28, 0.9, 0.1]))
-            across = across / max(float(np.linalg.norm(across)), 1e-6)
-            half, radius = CLIP_MM
-            base = at + 0.9 * up
-            rows.append(loose(ROUND_CONE, "titanium", base - half * across, base + half * across, (radius, radius))[None])
-        if self._bag is not None and self._bag[0] <= tick < self._bag[1]:
-            rows.append(self._bag_rows(seconds))
-        return rows
-
-    def _bag_span(self) -> tuple[int, int] | None:
-        actions = [a for v in self.plan.visits for a in v.actions if a.target.name == BAG_TARGET]
-        return (min(a.arrive for a in actions), max(a.end for a in actions)) if actions else None
-
-    def _bag_rows(self, seconds: float) -> NDArray[np.float32]:
-        """Return the specimen bag: a sack of plastic, gathered, where the packing is done."""
-        u, v = self.anatomy.locate(Site(BAG_TARGET, 0.5, 0.5))
-        at, up = self.anatomy.point(u, v, seconds), self.anatomy.normal(u, v)
-        draw = self._key.sub("bag").fractions(24).reshape(-1, 3) - 0.5
-        neck = at + 15.0 * up + np.asarray([12.0, 9.0, 0.0])
-        belly = at + 5.0 * up
-        rows = [loose(ROUND_CONE, "bag", belly, neck, (12.0, 3.5))]
-        for i, d in enumerate(draw.tolist()):  # folds from the belly to the gathered mouth
-            around = TAU * (i + 0.5 * d[0]) / len(draw)
-            side = np.asarray([np.cos(around), np.sin(around), 0.25 * d[1]])
-            low = belly + (10.2 + 2.0 * d[2]) * side
-            rows.append(loose(ROUND_CONE, "bag", low, neck + 2.2 * side, (2.6 + d[1], 1.1)))
-        return np.stack(rows)
-
-
-def inverse(pose: Array) -> Array:
-    """Return the inverse of a rigid pose (4, 4)."""
-    out = np.eye(4)
-    out[:3, :3] = pose[:3, :3].T
-    out[:3, 3] = -pose[:3, :3].T @ pose[:3, 3]
-    return out
-
-
-def _moved(rows: NDArray[np.float32], pose: Array) -> NDArray[np.float32]:
-    """Return solids carried by a (4, 4) pose."""
-    out = np.atleast_2d(rows).copy()
-    rotation, shift = pose[:3, :3], pose[:3, 3]
-    out[:, 5:8] = out[:, 5:8] @ rotation.T + shift
-    is_box = out[:, :1] == 1
-    out[:, 8:11] = out[:, 8:11] @ rotation.T + np.where(is_box, 0.0, shift)
-    out[:, 11:14] = out[:, 11:14] @ rotation.T
-    return out
-
-
-def _code(light: NDArray[Any]) -> NDArray[Any]:
-    """Return display codes, 0 to 1: the renderer's tone curve."""
-    x = np.maximum(light, 0.0)
-    code = np.minimum((x * (1.0 + 0.12 * x) / (1.0 + 0.62 * x)) ** (1 / 2.2), 1.0)
-    return 0.5 * code + 0.5 * code * code * (3.0 - 2.0 * code)
