@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from fractions import Fraction
 from functools import cached_property
@@ -70,7 +71,7 @@ class Simulation:
         return History(self._world.before())
 
     def _tick(self, time_s: Fraction) -> int:
-        tick = int(time_s * TICKS_PER_SECOND)
+        tick = math.floor(time_s * TICKS_PER_SECOND)
         if not 0 <= tick < self.plan.ticks:
             raise UsageError(
                 "There is no such moment in the procedure",
