@@ -37,9 +37,8 @@ def poses_each_second(take: Take) -> Poses:
     sample = np.flatnonzero(inside)[tracks.sample]
     into_camera = _inverse(cameras[sample])
     tips = _carried(into_camera, tracks.tip_mm)
-    reach = np.linalg.norm(tracks.tip_mm - tracks.world_from_tool[:, :3, 3], axis=1)
     half = 0.5 * tracks.jaw_angle_rad
-    beside, along = reach * np.sin(half), reach * np.cos(half)
+    beside, along = tracks.reach_mm * np.sin(half), tracks.reach_mm * np.cos(half)
     zero = np.zeros_like(half)
     tools = into_camera @ tracks.world_from_tool
     lens = _Lens(optics.camera)

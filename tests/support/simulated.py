@@ -45,6 +45,7 @@ class FakeSimulation:
         self.plan, self.size, self.view = made, size, view
         self.camera = Camera(60.0, 60.0, 31.5, 31.5, (), "pinhole", size)
         self.rendered: MutableSequence[tuple[int, Fraction]] = []
+        self.threads: set[str] = set()
         self._busy = threading.Lock()
 
     def frame(
@@ -58,6 +59,7 @@ class FakeSimulation:
         assert self._busy.acquire(blocking=False), "two threads at once"
         try:
             self.rendered.append((number, time_s))
+            self.threads.add(threading.current_thread().name)
             shape = (self.size[1], self.size[0])
             rgb = np.full((*shape, 3), int(time_s * 10) % 256, np.uint8)
             found = {name: np.zeros(shape, np.float32) for name in arrays}

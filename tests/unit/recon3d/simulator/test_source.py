@@ -4,14 +4,17 @@ import dataclasses
 import itertools
 import re
 import threading
+import time
 import tracemalloc
 from collections import deque
 from fractions import Fraction
 from typing import Any
 
 import pytest
+from support.fakes import ListSink, MeanStage
 from support.simulated import FakeSimulation, small_plan
 
+from videoengine.engine import Engine
 from videoengine.errors import SourceError, UsageError
 from videoengine.recon3d.simulator import source as module
 from videoengine.recon3d.simulator.source import SimulatedSource
@@ -103,6 +106,18 @@ def test_an_hour_of_frames_keeps_nothing_behind() -> None:
         tracemalloc.stop()
     assert count == 18_000 - 1
     assert peak < 100_000
+
+
+def test_sampled_frames_are_rendered_in_order_by_the_thread_of_the_source() -> None:
+    simulation = FakeSimulation(small_plan())
+    slow = MeanStage("slow", rate_hz=3.0, hook=lambda _: time.sleep(0.01), device="cpu/slow")
+    engine = Engine([slow, MeanStage("quick", rate_hz=7.0)])
+    engine.add(opened(simulation), ListSink(), "run")
+    engine.run()
+    numbers = [number for number, _ in simulation.rendered]
+    assert numbers == sorted(set(numbers))
+    assert 80 < len(numbers) < 110
+    assert simulation.threads == {"source-s0"}
 
 
 def test_a_closed_source_ends() -> None:
