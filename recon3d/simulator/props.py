@@ -90,7 +90,7 @@ def _frames(tool: ToolPose, into_camera: Array) -> dict[Frame, Array]:
 
 def sleeve_row(withdrawn_mm: float) -> Rows:
     """Return the trocar around a scope that is drawn back into it, in camera coordinates."""
-    end = max(withdrawn_mm - 3.0, 0.01)
+    end = withdrawn_mm + 8.0  # just out of view when the scope is all the way in
     radii = (SLEEVE_MM, SLEEVE_MM)
     return loose(SLEEVE, "sleeve", (0.7, 0.4, -30.0), (0.7, 0.4, end), radii)[None]
 

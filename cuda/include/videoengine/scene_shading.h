@@ -223,11 +223,13 @@ VIDEOENGINE_HD shading::Surface<float> tissue_surface(const Scene& s, const Seen
       burnt += q.weight[i] * s.stains.grid[3 * q.at[i] + 1];
       water += q.weight[i] * s.stains.grid[3 * q.at[i] + 2];
     }
-    // the coarse field gets a ragged edge that belongs to the tissue
-    const float ragged = 0.55f + 0.9f * noise::fractal(seen.u * 60.0f, seen.v * 60.0f, 0.5f, s.seed + 77u,
-                                                      3, 0.6f, noise::kBillow, 0);
-    blood = math::maximum(blood * 1.6f - ragged * 0.5f, 0.0f) * 1.3f;
-    burnt = math::clamp(burnt * 2.0f - ragged, 0.0f, 1.0f);
+    if (blood > 0 || burnt > 0) {
+      // the coarse field gets a ragged edge that belongs to the tissue
+      const float ragged = 0.55f + 0.9f * noise::fractal(seen.u * 60.0f, seen.v * 60.0f, 0.5f, s.seed + 77u,
+                                                        3, 0.6f, noise::kBillow, 0);
+      blood = math::maximum(blood * 1.6f - ragged * 0.5f, 0.0f) * 1.3f;
+      burnt = math::clamp(burnt * 2.0f - ragged, 0.0f, 1.0f);
+    }
   }
   albedo = albedo * shading::through_blood(blood);
   if (blood > 0) {  // blood scatters a little red of its own

@@ -99,6 +99,7 @@ VIDEOENGINE_HD void encode(const Sensor& s, const float* light, const float* sma
   for (int k = 0; k < s.drop_count; ++k) {
     const Drop& d = s.drops[k];
     const float dx = u - d.x, dy = v - d.y;
+    if (dx * dx + dy * dy > 1.5f * d.radius * d.radius) continue;  // beyond the most ragged edge
     const float edge = 0.8f + 0.4f * noise::gradient(dx / d.radius * 1.5f, dy / d.radius * 1.5f, d.x * 50.0f, 9u);
     const float r = math::square_root(dx * dx + dy * dy) / (d.radius * edge);
     const float w = d.haze * (1.0f - math::smoothstep(0.55f, 1.0f, r));

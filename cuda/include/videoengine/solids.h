@@ -45,6 +45,10 @@ VIDEOENGINE_HD void enter_ball(Entry& best, Vec center, float radius, Vec origin
 // and axial coordinates and sin(phi) = (ra - rb) / length: a quadratic along the ray.
 VIDEOENGINE_HD Entry enter_round_cone(const Solid& s, Vec origin, Vec ray, float nearest) {
   Entry best = {kMissed, {0, 0, 1}};
+  // a line that passes the axis at more than the larger radius misses
+  const Vec apart = cross(ray, s.b - s.a);
+  const float off = dot(origin - s.a, apart), widest = math::maximum(s.ra, s.rb), a2 = dot(apart, apart);
+  if (a2 > 0 && off * off > 1.001f * widest * widest * a2) return best;
   enter_ball(best, s.a, s.ra, origin, ray, nearest);
   enter_ball(best, s.b, s.rb, origin, ray, nearest);
   const Vec axis = s.b - s.a;
