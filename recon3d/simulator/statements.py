@@ -30,6 +30,8 @@ ARRAYS: Final = (
 )  # fmt: skip
 """Named arrays that can be asked for; `SimulatedFrame` says what each one holds."""
 PROCEDURES: Final = "videoengine/procedure@1"
+SEEN: Final = 2
+"""Visibility of a keypoint that lies in the picture."""
 VIEW_MM2: Final = 60.0**2
 """What a scope sees at a working distance of 60 to 70 mm."""
 
@@ -81,10 +83,17 @@ def _privacy(truth: FrameTruth) -> PrivacyPayload:
 
 
 def _instruments(truth: FrameTruth) -> Iterator[Draft]:
-    if not truth.tools:
+    """Yield the instruments that the picture shows, boxes from left to right."""
+    rendered = truth.gain is not None
+    shown = [
+        tool
+        for tool in truth.tools
+        if tool.box is not None
+        or (not rendered and any(point.visibility == SEEN for point in tool.keypoints))
+    ]
+    if not shown:
         yield Draft("instrument", InstrumentPayload(None))
-    # Boxes first, from left to right, as a detector orders them.
-    tools = sorted(truth.tools, key=lambda tool: (tool.box is None, tool.box or (), tool.track))
+    tools = sorted(shown, key=lambda tool: (tool.box is None, tool.box or (), tool.track))
     for tool in tools:
         yield Draft("instrument", InstrumentPayload(tool.label, tool.box, None, tool.track))
     for tool in tools:

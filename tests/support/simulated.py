@@ -10,7 +10,13 @@ from typing import Any
 import numpy as np
 
 from videoengine.recon3d.simulator.plan import Gaze, Incident, Outside, PhaseSpan, Plan, Site
-from videoengine.recon3d.simulator.truth import Camera, FrameTruth, SimulatedFrame, ToolTruth
+from videoengine.recon3d.simulator.truth import (
+    Camera,
+    FrameTruth,
+    Keypoint,
+    SimulatedFrame,
+    ToolTruth,
+)
 from videoengine.vocabularies import vocabulary
 
 PHASES = vocabulary("cholec80/phase@1").labels
@@ -74,7 +80,17 @@ class FakeSimulation:
         tick = int(time_s * 25)
         phase = self.plan.phase_at(tick)
         verb, target = VERBS[0], TARGETS[0]
-        tool = ToolTruth(3, TOOLS[0], box, (), np.eye(4), 0.0, (0.0, 0.0, 60.0), verb, target)
+        tool = ToolTruth(
+            3,
+            TOOLS[0],
+            box,
+            (Keypoint("wrist", 5.0, 5.0, 2),),
+            np.eye(4),
+            0.0,
+            (0.0, 0.0, 60.0),
+            verb,
+            target,
+        )
         return FrameTruth(
             number=number,
             tick=tick,
