@@ -1,4 +1,4 @@
-"""A minute of made laparoscopy whose every fault is known: the demo's input and a test's truth."""
+"""A minute of made laparoscopy whose every fault is known: what tests are measured against."""
 
 from __future__ import annotations
 
