@@ -51,7 +51,7 @@ class Order:
     filming: Filming
     views: tuple[View, ...] = ("mono",)
     formats: tuple[str, ...] = FORMATS
-    """Of the labels."""
+    """Of the labels that are written frame by frame."""
     labels_only: bool = False
 
     def to_json(self) -> dict[str, Any]:
@@ -120,7 +120,9 @@ def make_order(
             got="--formats and --labels-only",
             allowed="one of them",
         )
-    chosen = FORMATS if formats is None else tuple(part.strip() for part in formats.split(","))
+    chosen = () if labels_only else FORMATS
+    if formats is not None:
+        chosen = tuple(part.strip() for part in formats.split(","))
     for name in chosen:
         check_format(name)
     return Order(procedure, filming, views, chosen, labels_only)

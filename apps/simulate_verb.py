@@ -33,7 +33,10 @@ def simulate(
     size: Annotated[str, typer.Option(metavar="WxH", help="Even, 64 to 4096.")] = "640x512",
     fps: Annotated[str, typer.Option(metavar="N", help="Frames a second, 1 to 120.")] = "25",
     view: Annotated[
-        str, typer.Option(metavar="mono|left|right|stereo", help="Camera; stereo makes 2 videos.")
+        str,
+        typer.Option(
+            metavar="mono|left|right|stereo", help="Stereo: 2 videos, labels of the left."
+        ),
     ] = "mono",
     formats: Annotated[
         str | None, typer.Option(metavar="A,B", help="Only these label formats.")
@@ -82,7 +85,7 @@ def _show_order(order: Order, seeds: str) -> None:
     for key, value in {"seed": seeds, **order.to_json()}.items():
         joint = "x" if key == "size" else ", "
         shown = joint.join(map(str, value)) if isinstance(value, list) else value
-        show(f"{key:12} {'-' if shown is None else shown}")
+        show(f"{key:12} {'-' if shown in (None, '') else shown}")
 
 
 def _show_made(done: Sequence[Simulated], out: Path) -> None:

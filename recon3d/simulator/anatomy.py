@@ -13,8 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from videoengine.errors import UsageError, nearest
-from videoengine.recon3d.simulator.plan import Plan, Site
+from videoengine.recon3d.simulator.plan import Site
 
 Array = NDArray[np.float64]
 
@@ -87,24 +86,3 @@ class Anatomy(Protocol):
     def paint(self) -> Paint:
         """Return the textures."""
         ...
-
-
-def make_anatomy(plan: Plan) -> Anatomy:
-    """Return the anatomy of a plan.
-
-    Raises:
-        UsageError: The plan's procedure names an anatomy that does not exist.
-    """
-    # the presets are heavy to build and need each other's types
-    from videoengine.recon3d.simulator.cavity import Cavity
-    from videoengine.recon3d.simulator.tube import Tube
-
-    presets: dict[str, type[Cavity] | type[Tube]] = {"cavity": Cavity, "tube": Tube}
-    if plan.anatomy not in presets:
-        raise UsageError(
-            "There is no anatomy of this name",
-            got=repr(plan.anatomy),
-            allowed=", ".join(presets),
-            remedy=nearest(plan.anatomy, presets),
-        )
-    return presets[plan.anatomy](plan)

@@ -12,8 +12,8 @@ import numpy as np
 
 from videoengine.canonical import dumps
 from videoengine.events import plain
-from videoengine.recon3d.simulator.anatomy import make_anatomy
 from videoengine.recon3d.simulator.kinematics import Kinematics
+from videoengine.recon3d.simulator.patient import make_anatomy
 from videoengine.recon3d.simulator.plan import TICKS_PER_SECOND, Plan
 
 STEP: Final = 1e-3

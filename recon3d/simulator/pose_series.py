@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from videoengine import _native
 from videoengine.media_time import NS_PER_SECOND
-from videoengine.recon3d.simulator.anatomy import make_anatomy
 from videoengine.recon3d.simulator.optics import optics_of
+from videoengine.recon3d.simulator.patient import make_anatomy
 from videoengine.recon3d.simulator.randomness import Key
 from videoengine.recon3d.simulator.scenery import intrinsics_of
 from videoengine.recon3d.simulator.sight import NEAR_MM

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from videoengine.errors import UsageError, nearest
-from videoengine.recon3d.simulator.anatomy import make_anatomy
 from videoengine.recon3d.simulator.optics import View, optics_of
+from videoengine.recon3d.simulator.patient import make_anatomy
 from videoengine.recon3d.simulator.plan import TICKS_PER_SECOND, Plan
 from videoengine.recon3d.simulator.randomness import Key
 from videoengine.recon3d.simulator.sight import sighted

@@ -12,7 +12,7 @@ from support.stretches import cut, planned
 
 from videoengine import _native
 from videoengine.recon3d.simulator import simulation
-from videoengine.recon3d.simulator.anatomy import make_anatomy
+from videoengine.recon3d.simulator.patient import make_anatomy
 from videoengine.recon3d.simulator.plan import TICKS_PER_SECOND, Incident, IncidentKind, Plan
 from videoengine.recon3d.simulator.simulation import ARRAYS, Backend, Simulation
 from videoengine.recon3d.simulator.truth import SimulatedFrame

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from videoengine.recon3d.simulator.anatomy import Anatomy, Grid, Paint, make_anatomy
+from videoengine.recon3d.simulator.anatomy import Anatomy, Grid, Paint
+from videoengine.recon3d.simulator.patient import make_anatomy
 from videoengine.recon3d.simulator.plan import Plan
 
 

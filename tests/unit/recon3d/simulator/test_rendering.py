@@ -20,8 +20,8 @@ from support.stretches import begun
 from videoengine import _native
 from videoengine.errors import UsageError
 from videoengine.recon3d.simulator import cavity, simulation, tube
-from videoengine.recon3d.simulator.anatomy import make_anatomy
 from videoengine.recon3d.simulator.optics import BASELINE_MM
+from videoengine.recon3d.simulator.patient import make_anatomy
 from videoengine.recon3d.simulator.plan import (
     TICKS_PER_SECOND,
     Incident,
