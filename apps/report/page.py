@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path, PurePath
+from urllib.parse import urlsplit
 from typing import Final
 
 import videoengine
@@ -85,6 +86,9 @@ def _title(manifest: Manifest) -> str:
     source = manifest.source
     if source is None or source.kind == LIVE:
         return manifest.stream_id
+    if source.kind == "uri":  # what follows a question mark is no name
+        parts = urlsplit(source.path)
+        return PurePath(parts.path).name or parts.hostname or "source"
     return PurePath(source.path).name or "source"
 
 
