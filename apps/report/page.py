@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path, PurePath
-from urllib.parse import urlsplit
 from typing import Final
+from urllib.parse import urlsplit
 
 import videoengine
 from videoengine import durable
