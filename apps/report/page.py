@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path, PurePath
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import videoengine
 from videoengine import durable
@@ -86,9 +86,11 @@ def _title(manifest: Manifest) -> str:
     source = manifest.source
     if source is None or source.kind == LIVE:
         return manifest.stream_id
-    if source.kind == "uri":  # what follows a question mark is no name
+    if source.kind == "uri":
         parts = urlsplit(source.path)
-        return PurePath(parts.path).name or parts.hostname or "source"
+        name = PurePath(parts.path).name or parts.hostname or "source"
+        seeds = parse_qs(parts.query).get("seed", [])
+        return f"{name}, seed {seeds[0]}" if seeds else name
     return PurePath(source.path).name or "source"
 
 

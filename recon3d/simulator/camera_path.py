@@ -36,6 +36,8 @@ WITHDRAWN: Final = 0.97
 """Share of the way to its trocar that a scope is drawn back before it leaves the body."""
 LOOK_AHEAD_MM: Final = 30.0
 """In a tube the tip is steered toward the middle of what lies this far ahead."""
+SWAY_MM: Final = {"cavity": 3.0, "tube": 1.5}
+"""How far the hand that holds the scope drifts about, slowly."""
 UP: Final = np.asarray([0.0, 1.0, 0.0])
 
 
@@ -94,7 +96,7 @@ class CameraPath:
         places = np.asarray([anatomy.locate(gaze.site) for gaze in gazes], np.float64)
         self._site = anatomy.point(places[:, 0], places[:, 1], self._start_s)
         self._free = np.asarray([gaze.site.target == NULL_TARGET for gaze in gazes])
-        self._tremor = Tremor(key.sub("camera"), 1, drift_mm=0.6)
+        self._tremor = Tremor(key.sub("camera"), 1, drift_mm=SWAY_MM[plan.anatomy])
         self._ways = _ways(plan)
 
     def progress_mm(self, time_s: Array) -> Array:

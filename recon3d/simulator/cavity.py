@@ -116,7 +116,7 @@ class Cavity:
             - 4.0 * np.minimum(dt, at)
             + 2.2 * fractal(p / 7, q / 7, n + 6, octaves=4, kind=BILLOW)
         )
-        lumps = fractal(p / 15, q / 15, n + 7, octaves=3, gain=0.35, kind=BILLOW)
+        lumps = fractal(p / 15, q / 15, n + 7, octaves=2, gain=0.25, kind=BILLOW)
         low = smoothed(2.0, 26.0, p * 0.75 - q - 8)
         omentum = -16 + 19.0 * low + 15.0 * (1.5 - lumps) * lumps * low
         gd, gt = self._segment(p, q, (-50.0, -40.0), (18.0, -47.0))
@@ -343,8 +343,8 @@ class Cavity:
     def _vessel_roots(self) -> tuple[tuple[tuple[float, float], float, float, float], ...]:
         """Return where vessels start on the chart: the artery's branches first."""
         x, y = self._neck
-        near = [((x, y), 1.9, 0.75, 46.0), (self._fundus, -1.4, 0.5, 30.0)]
-        near += [((x + 3, y), 1.7, 0.6, 34.0), ((x, y), 2.2, 0.5, 30.0)]
+        near = [((x, y), 1.9, 0.55, 46.0), (self._fundus, -1.4, 0.4, 30.0)]
+        near += [((x + 3, y), 1.7, 0.42, 34.0), ((x, y), 2.2, 0.4, 30.0)]
         far = [((-45.0, -36.0), 0.1, 0.9, 60.0), ((45.0, 20.0), 3.0, 0.6, 40.0)]
         far += [((-34.0 + 20 * i, -46.0), 1.4, 0.5, 22.0) for i in range(4)]
         far += [((40.0, -36.0), 2.2, 0.5, 34.0), ((24.0, 44.0), 5.0, 0.6, 34.0)]

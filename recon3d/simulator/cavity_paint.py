@@ -43,10 +43,10 @@ ORGANS: Final = {
     "abdominal_wall_cavity": Organ((0.30, 0.27, 0.26), 1.00, 0.70),
     "liver": Organ((0.20, 0.155, 0.115), 1.25, 0.80),
     "gallbladder": Organ((0.60, 0.52, 0.49), 0.46, 0.90),
-    "cystic_pedicle": Organ((0.56, 0.43, 0.24), 0.30, 0.95),
+    "cystic_pedicle": Organ((0.66, 0.48, 0.27), 0.32, 0.95),
     "cystic_duct": Organ((0.58, 0.47, 0.33), 0.36, 0.90),
     "cystic_artery": Organ((0.56, 0.44, 0.38), 0.72, 0.90),
-    "omentum": Organ((0.80, 0.53, 0.22), 0.16, 0.85),
+    "omentum": Organ((0.92, 0.58, 0.22), 0.14, 0.95),
     "gut": Organ((0.60, 0.50, 0.43), 0.64, 0.90),
     "peritoneum": Organ((0.46, 0.40, 0.37), 0.82, 0.75),
 }
@@ -151,11 +151,11 @@ def _painted(
         + 0.5 * shares.get("gallbladder", 0.0)
         + (canvas.bed if bare else 0.0)
     )
-    calm = shares["liver"]
+    calm = shares["liver"] + 0.7 * shares["omentum"]
     haem = haem * (1.0 + 0.55 * common.flush * (1.0 - 0.6 * calm))
-    haem += (1.0 - 0.92 * calm - 0.5 * shares["omentum"]) * common.vessels
-    haem += 0.5 * fat * smoothed(0.10, 0.0, common.lobules)
-    haem += 2.1 * worked * smoothed(0.16, 0.42, common.stains)
+    haem += (1.0 - 0.92 * shares["liver"] - 0.55 * shares["omentum"]) * common.vessels
+    haem += 0.35 * fat * smoothed(0.10, 0.0, common.lobules)
+    haem += 2.6 * worked * smoothed(0.14, 0.40, common.stains)
     base = base * (1.0 + (common.mottle - 1.0) * (1.0 - 0.6 * calm))[..., None]
     film = np.clip(film * (0.35 + 2.2 * common.patches), 0, 1)
     return packed(albedo_of(base, np.maximum(haem, 0.02)), film), region.astype(np.uint8)
@@ -182,14 +182,16 @@ def _vessels(canvas: Canvas) -> Array:
     net = fractal(canvas.x / 6, canvas.y / 6, canvas.noise + 30, octaves=4, kind=RIDGED) ** 9
     # vessels are drawn on the chart, which its rim distorts
     inner = smoothed(1.0, 0.75, np.maximum(np.abs(canvas.p), np.abs(canvas.q)) / half)
-    return 0.9 * field * inner + 0.65 * net
+    return 0.7 * field * inner + 0.65 * net
 
 
 def _relief(canvas: Canvas, region: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return fine height in mm, for normals: capsule, fat and worked tissue differ."""
     x, y, n = canvas.x, canvas.y, canvas.noise
     targets = vocabulary(TARGETS)
-    calm = np.isin(region, [targets.label(t).id + 1 for t in ("liver", "gallbladder", "gut")])
+    calm = np.isin(
+        region, [targets.label(t).id + 1 for t in ("liver", "gallbladder", "gut", "omentum")]
+    )
     grain = 0.030 * fractal(x / 0.9, y / 0.9, n + 40, octaves=3)
     coarse = 0.13 * fractal(x / 3.2, y / 3.2, n + 41, octaves=3)
     strands = 0.09 * fractal(x / 2.4, y / 5.0, n + 42, octaves=3, kind=RIDGED)

@@ -73,7 +73,7 @@ def laparoscope(key: Key, size: tuple[int, int]) -> Optics:
         vignette=0.45 + 0.4 * draw[14],
         sharpening=0.9 + 0.9 * draw[15],
         noise=0.0015 + 0.003 * draw[16],
-        target=0.30 + 0.07 * draw[17],
+        target=0.31 + 0.07 * draw[17],
         shadow=0.72 + 0.2 * draw[19],
         bounce=0.22 + 0.16 * draw[18],
     )
@@ -120,5 +120,5 @@ def display_code(light: NDArray[Any]) -> NDArray[Any]:
     """Return display codes, 0 to 1: the renderer's tone curve."""
     x = np.maximum(light, 0.0)
     code = np.minimum((x * (1.0 + 0.12 * x) / (1.0 + 0.62 * x)) ** (1 / 2.2), 1.0)
-    toned: NDArray[Any] = 0.5 * code + 0.5 * code * code * (3.0 - 2.0 * code)
+    toned: NDArray[Any] = 0.2 * code + 0.8 * code * code * (3.0 - 2.0 * code)
     return toned

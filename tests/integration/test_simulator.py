@@ -48,7 +48,7 @@ def test_a_simulated_case_is_whole_and_names_its_source(case: Path) -> None:
     assert record is not None
     assert (record.path, record.kind) == (SHORT, "uri")
     report = (case / "report.html").read_text()
-    assert "colonoscopy?seed=5" in report
+    assert "colonoscopy, seed 5" in report
 
 
 def test_resume_of_a_finished_case_does_nothing(case: Path) -> None:

@@ -243,7 +243,7 @@ VIDEOENGINE_HD shading::Surface<float> tissue_surface(const Scene& s, const Seen
   out.roughness = math::clamp(0.42f + 0.3f * rough + 0.2f * burnt, 0.05f, 0.9f);
   const float wet = math::clamp(c.value[3] + 0.5f * math::minimum(blood, 1.0f) + water, 0.0f, 1.0f);
   out.film = wet * (1.0f - 0.8f * burnt);
-  out.film_roughness = math::clamp(0.055f + 0.30f * rough - 0.02f * water, 0.025f, 0.6f);
+  out.film_roughness = math::clamp(0.05f + 0.30f * rough - 0.02f * water, 0.025f, 0.6f);
   return out;
 }
 

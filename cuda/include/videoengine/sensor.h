@@ -76,7 +76,8 @@ VIDEOENGINE_HD Vec veil_at(const Sensor& s, const float* small, float x, float y
   return mix(mix(at(small, r0 + x0), at(small, r0 + x1), a), mix(at(small, r1 + x0), at(small, r1 + x1), a), b);
 }
 
-constexpr float kContrast = 0.5f;
+constexpr float kContrast = 0.8f;
+constexpr float kSaturation = 0.82f;
 
 // Scene-referred exposure to display code 0 to 1: a power toe and a shoulder that ends at 1.
 VIDEOENGINE_HD float toned(float x) {
@@ -112,7 +113,10 @@ VIDEOENGINE_HD void encode(const Sensor& s, const float* light, const float* sma
   c = c + over * s.bloom + veil * 0.02f;
   const float r2 = (u * u + v * v) * 4.0f, falloff = 1.0f - s.vignette * math::minimum(r2, 1.6f) * 0.6f;
   c = c * s.balance * falloff;
-  put(code, i, {toned(c.x), toned(c.y), toned(c.z)});
+  // the curve works on each channel, which makes colors stronger than processors leave them
+  const Vec shown = {toned(c.x), toned(c.y), toned(c.z)};
+  const float luma = 0.3f * shown.x + 0.59f * shown.y + 0.11f * shown.z;
+  put(code, i, mix(Vec{luma, luma, luma}, shown, kSaturation));
 }
 
 // A sample of a unit Gaussian: the sum of four uniforms, scaled.

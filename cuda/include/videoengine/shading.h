@@ -24,7 +24,7 @@ struct Surface {
   S film_roughness;     // alpha of the film
 };
 
-constexpr float kFilmReflectance = 0.03f;  // water on tissue at normal incidence
+constexpr float kFilmReflectance = 0.04f;  // at normal incidence: mucus and blood plasma, 0.028 to 0.04
 
 template <class S>
 VIDEOENGINE_HD S fresnel(S f0, S cosine) {

@@ -9,10 +9,10 @@ from videoengine.recon3d.simulator.planner import make_plan
 from videoengine.recon3d.simulator.procedure import load_procedure
 
 STORED = {
-    ("cholecystectomy", 7): "2c8281cde03d370ac1ec5a745c3a4820a75d99f303f89f76f1fa0007549491ec",
-    ("cholecystectomy", 11): "b2569a4a650155097638cd21adfae9750558504cfd4246ae16c30d1939af580d",
-    ("colonoscopy", 7): "c731731a35e1b1d75edbeb0b792f1119d930ca7c5a4105b80068350b2dacc0dd",
-    ("colonoscopy", 11): "bdfec70e843f5c4f5f843c9e873579e59562c0081aa37663b2d558d1ddde0bcb",
+    ("cholecystectomy", 7): "88a1b6da5fa1b6a19330227bf516645a3c97e86cab0d837f00a826bfdc6abd42",
+    ("cholecystectomy", 11): "8863d38e9c49d0c2d9e6447e14cc32688df12a6ca6da959e079e3235f4659fae",
+    ("colonoscopy", 7): "5c0448161f5797b30bc8809209a9a4310cd8da4cc3179447dfe1cf95c3613cbf",
+    ("colonoscopy", 11): "436f29ca647591b76daa0c0fe0720d480f7324f7116a3465778b501e0ba85993",
 }
 
 
