@@ -1,0 +1,81 @@
+"""SurgVLP, HecVL, PeskaVLP: surgical video lectures and what was said in them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from videoengine.models.backbones.preprocessing import Preprocessing
+from videoengine.models.backbones.registry import Entry, published, register
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from videoengine.models.backbones.backbone import TextEncoder
+    from videoengine.models.backbones.checkpoint import Tensors
+
+HOW: Final = Preprocessing((640, 360), "stretch", (224, 224))
+PAGE: Final = "https://github.com/CAMMA-public/SurgVLP"
+TEXT_PAGE: Final = "https://huggingface.co/emilyalsentzer/Bio_ClinicalBERT"
+NAMES: Final = ("surgvlp", "hecvl", "peskavlp")
+
+
+def build() -> nn.Module:
+    """Build both sides."""
+    from videoengine.models.backbones.networks.surgvlp import SurgVlp
+
+    return SurgVlp()
+
+
+def convert(tensors: Tensors) -> Tensors:
+    """Leave out the table 0…511 that older transformers saved beside the weights."""
+    from videoengine.models.backbones.keys import without
+
+    return without(tensors, r"backbone_text\.model\.embeddings\.position_ids$")
+
+
+def text_side(network: nn.Module, others: Mapping[str, Path], device: str) -> TextEncoder:
+    """Make the text side from Bio_ClinicalBERT's vocabulary.
+
+    The vocabulary has capitals, but the published loader lower-cases: the repository has no
+    tokenizer configuration, and that is what transformers then does.
+    """
+    from videoengine.models.backbones.networks.surgvlp import VOCABULARY, SurgVlp, SurgVlpText
+    from videoengine.models.backbones.vocabulary import with_vocabulary
+    from videoengine.models.backbones.wordpiece import WordPiece
+
+    if not isinstance(network, SurgVlp):
+        raise TypeError("the text side belongs to SurgVlp")
+
+    def make(path: Path) -> TextEncoder:
+        words = WordPiece.from_file(path, lowercase=True, size=VOCABULARY)
+        return SurgVlpText(network, words, device)
+
+    return with_vocabulary("surgvlp", TEXT_PAGE, others, make)
+
+
+@register
+def surgvlp() -> tuple[Entry, ...]:
+    """The three published files; one architecture."""
+    return tuple(
+        Entry(
+            published(
+                name,
+                "surgvlp",
+                HOW,
+                licence="CC-BY-NC-SA-4.0",
+                dim=768,
+                outputs=(f"features/{name} (768,)", "text (768,)"),
+                trained_on="surgical video lectures with transcripts (SVL)",
+                seeds_row="S060",
+            ),
+            HOW,
+            build,
+            convert=convert,
+            page=PAGE,
+            text=text_side,
+            checked="manifest surgvlp_family (520 keys), built from the publisher's code",
+        )
+        for name in NAMES
+    )

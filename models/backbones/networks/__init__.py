@@ -1,0 +1,1 @@
+"""Architectures in plain torch, under the keys of their published weight files."""
