@@ -13,7 +13,6 @@ from typing import Any, Final
 import numpy as np
 
 import videoengine
-from videoengine.apps.jpeg import JpegEncoder
 from videoengine.apps.metrics_server import Address, Handler, LocalServer, parse_address
 from videoengine.errors import UsageError
 from videoengine.events import Event
@@ -21,6 +20,7 @@ from videoengine.frames import Frame, Pixels
 from videoengine.gate import LiveGate
 from videoengine.lane import Sink
 from videoengine.media_time import NS_PER_SECOND
+from videoengine.streams.jpeg import JpegEncoder
 
 WIDTH: Final = 640
 """Pixels across a picture; smaller video is not enlarged."""

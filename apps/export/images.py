@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Final
 
 from videoengine.apps.export.request import Request
-from videoengine.apps.jpeg import JpegEncoder
 from videoengine.apps.pictures import analyzed_frames
 from videoengine.apps.source_record import reopen_source
+from videoengine.streams.jpeg import JpegEncoder
 
 INDEX: Final = "index.csv"
 COLUMNS: Final = ("file", "stamp", "time_base", "case_seconds", "blanked")

@@ -6,13 +6,13 @@ import base64
 from collections.abc import Iterable
 from typing import Final
 
-from videoengine.apps.jpeg import JpegEncoder
 from videoengine.apps.pictures import Moment, frames_at
 from videoengine.apps.report.html import text
 from videoengine.apps.source_record import LIVE
 from videoengine.case import Case
 from videoengine.errors import SourceError, UsageError
 from videoengine.gate import Gate
+from videoengine.streams.jpeg import JpegEncoder
 from videoengine.streams.live_recording import QUARANTINE
 
 SHORT_SIDE: Final = 160

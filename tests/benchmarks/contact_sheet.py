@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from videoengine.apps.jpeg import JpegEncoder
 from videoengine.recon3d.simulator.plan import TICKS_PER_SECOND, Plan
 from videoengine.recon3d.simulator.planner import make_plan
 from videoengine.recon3d.simulator.procedure import load_procedure
 from videoengine.recon3d.simulator.simulation import Simulation
+from videoengine.streams.jpeg import JpegEncoder
 
 DOCS = Path(__file__).resolve().parent.parent.parent / "docs"
 SEEDS = (11, 12, 13)

@@ -22,9 +22,9 @@ from support.events import event
 from support.recordings import RED, make_case, write_stamped
 
 from videoengine.apps.export import FORMATS, export
-from videoengine.apps.jpeg import JpegEncoder
 from videoengine.case import Case
 from videoengine.errors import CaseError, OutputError, SourceError, UsageError
+from videoengine.streams.jpeg import JpegEncoder
 
 pytestmark = pytest.mark.slow
 EVERY_FRAME = [512 * index for index in range(100)]

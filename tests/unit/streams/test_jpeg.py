@@ -6,7 +6,7 @@ import av
 import numpy as np
 import pytest
 
-from videoengine.apps.jpeg import JpegEncoder
+from videoengine.streams.jpeg import JpegEncoder
 
 
 @pytest.mark.parametrize("size", [(64, 48), (63, 47), (1, 1)])
