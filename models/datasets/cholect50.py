@@ -42,6 +42,11 @@ NAME: Final = "cholect50"
 FPS: Final = 1
 PHASES: Final = "cholec80/phase@1"
 """The same seven phases in the same order; CholecT50 writes their names in another way."""
+PHASE_NAMES: Final = (
+    "preparation", "carlot-triangle-dissection", "clipping-and-cutting", "gallbladder-dissection",
+    "gallbladder-packaging", "cleaning-and-coagulation", "gallbladder-extraction",
+)  # fmt: skip
+"""As the label files write them."""
 VALUES: Final = 15
 COMPONENTS: Final = ("instrument", "verb", "target", "triplet")
 
@@ -105,17 +110,21 @@ def read_actions(path: Path) -> dict[int, FrameActions]:
 
 
 def _check_categories(path: Path, categories: Mapping[str, Any]) -> None:
+    known: dict[str, Sequence[str]] = {"phase": PHASE_NAMES}
     for component in COMPONENTS:
+        labels = vocabulary(f"cholect50/{component}@1").labels
+        known[component] = [label.name for label in labels]
+    for component, terms in known.items():
         place = f"categories.{component}"
         names = object_at(path, categories.get(component), place)
-        for label in vocabulary(f"cholect50/{component}@1").labels:
-            if names.get(str(label.id)) != label.name:
+        for number, name in enumerate(terms):
+            if names.get(str(number)) != name:
                 wrong(
                     path,
-                    f"{place}.{label.id}",
+                    f"{place}.{number}",
                     "the category is another one",
-                    got=repr(names.get(str(label.id))),
-                    allowed=repr(label.name),
+                    got=repr(names.get(str(number))),
+                    allowed=repr(name),
                 )
 
 
@@ -125,7 +134,7 @@ def _frame_actions(path: Path, rows: Sequence[Any], place: str) -> FrameActions:
     for index, values in enumerate(rows):
         where = f"{place}[{index}]"
         row = _whole_row(path, items_at(path, values, where), where)
-        triplet, instrument, verb, target = (int(row[place]) for place in (0, 1, 7, 8))
+        triplet, instrument, verb, target = (int(row[at]) for at in (0, 1, 7, 8))
         _check_range(path, where, int(row[14]), -1, 6)
         if int(row[14]) >= 0:
             phases.add(int(row[14]))
@@ -133,6 +142,8 @@ def _frame_actions(path: Path, rows: Sequence[Any], place: str) -> FrameActions:
             _check_components(path, where, triplet, (instrument, verb, target))
         if instrument >= 0:
             _check_range(path, where, instrument, 0, 5)
+            _check_range(path, where, verb, -1, 9)
+            _check_range(path, where, target, -1, 14)
             box = clipped(row[3], row[4], row[5], row[6]) if row[5] > 0 and row[6] > 0 else None
             actions.append(Action(instrument, verb, target, box))
     if len(phases) > 1:

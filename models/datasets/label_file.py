@@ -54,7 +54,7 @@ class Row:
     def integer(self, column: str, low: int, high: int) -> int:
         """Return the value of a column as an integer from `low` to `high`."""
         text = self.text(column)
-        number = int(text) if text.lstrip("-").isdecimal() and len(text) <= 18 else None
+        number = int(text) if text.removeprefix("-").isdecimal() and len(text) <= 18 else None
         if number is None or not low <= number <= high:
             wrong(
                 self.path,

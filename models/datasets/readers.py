@@ -9,7 +9,7 @@ content decides. `video` may be left out when there is one video only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -73,7 +73,13 @@ def list_videos(root: str | Path, *, dataset: str | None = None) -> list[Dataset
     if not path.is_dir():
         raise SourceError(f"{path} is no folder", allowed="the folder of a dataset")
     names = list(READERS) if dataset is None else [dataset]
-    found = {name: videos for name in names if (videos := READERS[name](path))}
+    try:
+        found = {name: videos for name in names if (videos := READERS[name](path))}
+        listing = ", ".join(sorted(entry.name for entry in path.iterdir())[:SHOWN])
+    except OSError as error:
+        raise SourceError(
+            f"{error.filename} cannot be read", got=error.strerror, remedy="Check its permissions."
+        ) from error
     if len(found) == 1:
         return next(iter(found.values()))
     if found:
@@ -85,7 +91,7 @@ def list_videos(root: str | Path, *, dataset: str | None = None) -> list[Dataset
         )
     raise SourceError(
         f"{path} does not hold {dataset or 'a known dataset'} as it is published",
-        got=_listing(path),
+        got=listing or "an empty folder",
         allowed=", ".join(names),
         remedy=LAYOUTS,
     )
@@ -136,8 +142,3 @@ def _parse(uri: str) -> tuple[str | None, Path, str | None]:
             )
         video = value
     return parts.netloc or None, Path(path), video
-
-
-def _listing(path: Path) -> str:
-    names: Sequence[str] = sorted(entry.name for entry in path.iterdir())
-    return ", ".join(names[:SHOWN]) or "an empty folder"
