@@ -26,6 +26,7 @@ from videoengine.apps.console import (
     show,
     show_json,
 )
+from videoengine.apps.models_verb import models
 from videoengine.apps.simulate_verb import simulate
 from videoengine.errors import (
     EXIT_INTERRUPTED,
@@ -338,6 +339,7 @@ def export(
 
 
 app.command()(simulate)
+app.add_typer(models, name="models")
 
 
 @app.command()

@@ -89,6 +89,16 @@ class NetworkBackbone:
         self.device = device
         self._text = text
 
+    @property
+    def has_grid(self) -> bool:
+        """Whether `patch_grid` has anything to give, found with a gray picture."""
+        how = self.preprocessing
+        if how.frames != 1:
+            return False
+        width, height = how.input_size or how.size
+        gray = np.full((1, height, width, 3), 128, np.uint8)
+        return self._pictures(gray)[0].patches is not None
+
     def encode_image(self, frames: NDArray[np.uint8]) -> Tensor:
         """Return float32 (B, D) of frames uint8 (B, H, W, 3).
 

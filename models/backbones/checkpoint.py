@@ -6,6 +6,7 @@ import io
 import json
 import math
 import pickle
+import warnings
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -93,9 +94,9 @@ def _read_safetensors(path: Path, size: int) -> Checkpoint:
 
 def _read_torch(path: Path, within: Sequence[str]) -> Checkpoint:
     try:
-        loaded: object = torch.load(
-            _unzipped(path), map_location="cpu", weights_only=True, mmap=None
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of an unusual pickle; what cannot be read raises
+            loaded: object = torch.load(_unzipped(path), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         if "truncated" in str(error) or "ran out of input" in str(error).lower():
             raise _damaged(path, error) from error

@@ -19,6 +19,7 @@ from videoengine.models.backbones.limits import MAX_BYTES
 from videoengine.models.backbones.store import StoredFile
 
 ENDPOINT: Final = "https://huggingface.co"
+ENDPOINT_VARIABLE: Final = "HF_ENDPOINT"
 TOKEN_VARIABLE: Final = "HF_TOKEN"
 TIMEOUT_SECONDS: Final = 30.0
 _BLOCK: Final = 1 << 20
@@ -30,28 +31,33 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class RemoteFile:
-    """One file to get."""
+    """One file to get, from a web server or from a repository of the hub."""
 
     name: str
     """What it is called here."""
-    url: str
+    url: str = ""
+    """Of a web server; empty for the hub."""
     repository: str = ""
-    """Of the hub, for the messages."""
+    """Of the hub, `owner/name`."""
+    path: str = ""
+    """Inside the repository."""
+    revision: str = "main"
+    """Branch, tag or commit."""
     sha256: str | None = None
     """Or at least its first 8 digits, when the publisher states them."""
 
+    def address(self) -> str:
+        """Return the URL to ask, on $HF_ENDPOINT if that is set."""
+        if self.url:
+            return self.url
+        endpoint = os.environ.get(ENDPOINT_VARIABLE, ENDPOINT).rstrip("/")
+        revision = quote(self.revision, safe="")
+        return f"{endpoint}/{quote(self.repository)}/resolve/{revision}/{quote(self.path)}"
 
-def hub_file(
-    repository: str,
-    path: str,
-    *,
-    revision: str = "main",
-    sha256: str | None = None,
-    endpoint: str = ENDPOINT,
-) -> RemoteFile:
-    """Return a file of a hub repository at a branch, tag or commit."""
-    place = f"{quote(repository)}/resolve/{quote(revision, safe='')}/{quote(path)}"
-    return RemoteFile(Path(path).name, f"{endpoint}/{place}", repository, sha256)
+
+def hub_file(repository: str, path: str) -> RemoteFile:
+    """Return a file of a hub repository, under its own name."""
+    return RemoteFile(Path(path).name, repository=repository, path=path)
 
 
 def fetch(remote: RemoteFile, folder: Path, *, progress: Progress | None = None) -> StoredFile:
@@ -62,9 +68,9 @@ def fetch(remote: RemoteFile, folder: Path, *, progress: Progress | None = None)
     Raises:
         ModelError: No network, no access, no such file, cut short, too large, or another file.
     """
-    target = folder / remote.name
-    request = urllib.request.Request(remote.url, headers=_headers(remote))
-    _check_scheme(remote.url)
+    target, url = folder / remote.name, remote.address()
+    _check_scheme(url)
+    request = urllib.request.Request(url, headers=_headers(remote))
     try:
         with _opener().open(request, timeout=TIMEOUT_SECONDS) as answer:
             stored = _save(answer, remote, target, progress)
@@ -74,7 +80,7 @@ def fetch(remote: RemoteFile, folder: Path, *, progress: Progress | None = None)
         target.unlink(missing_ok=True)
         reason = getattr(error, "reason", None) or error
         raise ModelError(
-            f"{_host(remote.url)} cannot be reached for {remote.name}",
+            f"{_host(url)} cannot be reached for {remote.name}",
             got=reason,
             remedy="Check the network, or bring the file and give its path: --weights FILE.",
         ) from error
@@ -171,7 +177,7 @@ def _save(answer: Any, remote: RemoteFile, target: Path, progress: Progress | No
             got=problem,
             remedy="Try again; if it stays so, the published file is another one now.",
         )
-    return StoredFile(remote.name, found, size, remote.url, stated.get("commit", ""))
+    return StoredFile(remote.name, found, size, remote.address(), stated.get("commit", ""))
 
 
 def _refused(remote: RemoteFile, code: int) -> ModelError:
@@ -186,7 +192,7 @@ def _refused(remote: RemoteFile, code: int) -> ModelError:
     if code == 404:
         return ModelError(
             f"{where} has no such file or revision",
-            got=remote.url,
+            got=remote.address(),
             remedy="Check --revision; a gated or private repository also answers so.",
         )
     return ModelError(f"{where} refuses {remote.name}", got=f"HTTP {code}", remedy="Try later.")

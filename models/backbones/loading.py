@@ -50,7 +50,9 @@ def locate(
             that were pinned or pulled.
     """
     name = entry.card.id
-    pinned = sha256 or entry.card.weights_sha256
+    pinned = entry.card.weights_sha256 if sha256 is None else sha256
+    if weights is None and entry.bundled is not None:
+        weights = entry.bundled
     if weights is not None:
         found = check_sha256(weights, pinned, remedy="Give the file that the hash is of.")
         beside = {p.name: p for p in weights.parent.iterdir() if p.is_file() and p != weights}
@@ -155,12 +157,13 @@ def untrained_for_tests(entry: Entry, *, seed: int) -> NetworkBackbone:
     generator = torch.Generator().manual_seed(seed)
     network = network.to_empty(device="cpu") if not entry.stock else network
     for key, tensor in network.state_dict().items():
-        if tensor.is_floating_point():
-            tensor.normal_(0, 0.02, generator=generator)
-            if key.endswith("running_var"):
-                tensor.fill_(1)
-        elif key.endswith("num_batches_tracked"):
+        if not tensor.is_floating_point():
             tensor.zero_()
+        elif key.endswith(("running_var", "gamma")) or (tensor.ndim == 1 and "weight" in key):
+            tensor.fill_(1)
+        else:  # wide enough for the input to reach the output
+            spread = (2 * len(tensor) / tensor.numel()) ** 0.5 if tensor.ndim > 1 else 0.02
+            tensor.normal_(0, spread, generator=generator)
     card = dataclasses.replace(
         entry.card, id=f"{entry.card.id}+untrained", trained_on="nothing: random weights, a test"
     )

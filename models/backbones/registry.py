@@ -39,6 +39,8 @@ class Entry:
     """Keys under which the publisher wrapped the weights."""
     files: tuple[RemoteFile, ...] = ()
     """What `pull` gets, the weights first; empty when the publisher has no direct link."""
+    bundled: Path | None = None
+    """A file that ships with the package; it comes before one that was pulled."""
     page: str = ""
     """Where people get it."""
     text: Callable[[nn.Module, Mapping[str, Path], str], TextEncoder] | None = None

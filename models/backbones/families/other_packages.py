@@ -110,7 +110,7 @@ def torchvision(name: str) -> Entry:
     known = package.models.list_models(module=zoo)
     if wanted not in known:
         raise _no_such("torchvision", wanted, known)
-    make = partial(getattr(zoo, wanted), weights=None)
+    make: Callable[[], Any] = partial(getattr(zoo, wanted), weights=None)
     return _headless(f"torchvision:{name}", CLIPS if video else PICTURES, make)
 
 
@@ -119,7 +119,7 @@ def pytorchvideo(name: str) -> Entry:
     """A recogniser of pytorchvideo without its last layer."""
     hub = require("pytorchvideo.models.hub", EXTRAS["pytorchvideo"], "A pytorchvideo backbone")
     make: Any = getattr(hub, name, None)
-    if not callable(make) or name.startswith("_"):
+    if make is None or name.startswith("_"):
         raise _no_such("pytorchvideo", name, [row for row in dir(hub) if not row.startswith("_")])
     return _headless(f"pytorchvideo:{name}", FAIR, partial(make, pretrained=False))
 

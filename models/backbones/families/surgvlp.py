@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from videoengine.models.backbones.hub import RemoteFile, hub_file
 from videoengine.models.backbones.preprocessing import Preprocessing
 from videoengine.models.backbones.registry import Entry, published, register
 
@@ -18,7 +19,12 @@ if TYPE_CHECKING:
 HOW: Final = Preprocessing((640, 360), "stretch", (224, 224))
 PAGE: Final = "https://github.com/CAMMA-public/SurgVLP"
 TEXT_PAGE: Final = "https://huggingface.co/emilyalsentzer/Bio_ClinicalBERT"
-NAMES: Final = ("surgvlp", "hecvl", "peskavlp")
+SHARES: Final = {
+    "surgvlp": "93757ace1bfc47248e1e",
+    "hecvl": "3b9b9207068a4b03bc2a",
+    "peskavlp": "65a2b1bf113e428280d0",
+}
+"""Of the publisher's file server, as its README links them; each is an archive of one file."""
 
 
 def build() -> nn.Module:
@@ -73,9 +79,13 @@ def surgvlp() -> tuple[Entry, ...]:
             HOW,
             build,
             convert=convert,
+            files=(
+                RemoteFile(f"{name}.zip", f"https://seafile.unistra.fr/f/{share}/?dl=1"),
+                hub_file("emilyalsentzer/Bio_ClinicalBERT", "vocab.txt"),
+            ),
             page=PAGE,
             text=text_side,
             checked="manifest surgvlp_family (520 keys), built from the publisher's code",
         )
-        for name in NAMES
+        for name, share in SHARES.items()
     )

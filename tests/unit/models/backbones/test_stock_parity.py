@@ -1,4 +1,5 @@
 """Our networks beside the stock classes of other packages, at tiny sizes with random weights."""
+# ruff: noqa: E402 - what needs torch is imported once it is there
 
 from __future__ import annotations
 
@@ -6,14 +7,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+
+torch = pytest.importorskip("torch", reason="pip install 'videoengine[models]'")
 
 from videoengine.models.backbones.checkpoint import load_whole
 from videoengine.models.backbones.families import biomed_clip, dinov2, dinov3, endovit
 from videoengine.models.backbones.families import siglip as siglip_family
 from videoengine.models.backbones.families import video_transformers as video
+from videoengine.models.backbones.preprocessing import Preprocessing
 
-torch = pytest.importorskip("torch", reason="pip install 'videoengine[models]'")
 PUBLISHED = Path("published")
 ATOL = 2e-5
 """Two float32 paths of a few layers, attention fused and not."""
@@ -317,3 +321,83 @@ def test_video_transformers_take_every_key(family: str, stock: Any) -> None:
         expected = theirs(pixels.transpose(1, 2), **arguments).last_hidden_state
     torch.testing.assert_close(found.pooled, expected.mean(1))
     assert found.patches.shape[:4] == (2, 2, 2, 2)
+
+
+def test_endo_fms_transformer_equals_transformers(stock: Any) -> None:
+    from videoengine.models.backbones.networks.timesformer import TimeSformer
+    from videoengine.models.backbones.networks.vision_transformer import VisionShape
+
+    sizes = {**SIZES, "intermediate_size": 128, "image_size": 64, "num_frames": 4}
+    theirs = stock("TimesformerModel", "TimesformerConfig", **sizes)
+    names = {
+        "embeddings.position_embeddings": "pos_embed",
+        "embeddings.time_embeddings": "time_embed",
+        "embeddings.patch_embeddings.projection.": "patch_embed.proj.",
+        "embeddings.": "",
+        "encoder.layer.": "blocks.",
+        "temporal_attention.attention.qkv": "temporal_attn.qkv",
+        "temporal_attention.output.dense": "temporal_attn.proj",
+        "temporal_layernorm": "temporal_norm1",
+        "temporal_dense": "temporal_fc",
+        "attention.attention.qkv": "attn.qkv",
+        "attention.output.dense": "attn.proj",
+        "layernorm_before": "norm1",
+        "layernorm_after": "norm2",
+        "intermediate.dense": "mlp.fc1",
+        "output.dense": "mlp.fc2",
+        "layernorm.": "norm.",
+    }
+    tensors = {}
+    for key, tensor in theirs.state_dict().items():
+        for old, new in names.items():
+            key = key.replace(old, new)
+        tensors[key] = tensor
+    ours = TimeSformer(VisionShape(32, 3, 4, 16, 4), frames=4)
+    load_whole(ours, tensors, PUBLISHED)
+    pixels = _pixels(2, 3, 4, 64, 64)
+    with torch.no_grad():
+        expected = theirs(pixels.transpose(1, 2)).last_hidden_state[:, 0]
+        found = ours(pixels)
+    torch.testing.assert_close(found.pooled, expected, atol=ATOL, rtol=0)
+    assert found.patches.shape == (2, 4, 4, 4, 32)
+
+
+def test_word_pieces_equal_transformers(tmp_path: Path) -> None:
+    pytest.importorskip("transformers", reason="pip install 'videoengine[hub]'")
+    tokenizer = pytest.importorskip("transformers.models.bert.tokenization_bert")
+    from videoengine.models.backbones.wordpiece import WordPiece
+
+    pieces = [
+        *("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "a", "gall", "##bladder", "Calot"),
+        *("calot", "'", "s", "-", "dis", "##sect", "##ion", "##s", ".", ",", "cafe", "\u80c6", "2"),
+    ]
+    path = tmp_path / "vocab.txt"
+    path.write_text("\n".join(pieces) + "\n", "utf-8")
+    texts = [
+        "The gallbladder, a Calot's dissections.",
+        "  caf\u00e9\tThe-\u80c6\u80c6 2\u200b.",
+        "",
+        "gall" * 30,
+        "dissectionZ a-- .",
+    ]
+    for lowercase in (True, False):
+        theirs = tokenizer.BertTokenizer(str(path), do_lower_case=lowercase)
+        ours = WordPiece.from_file(path, lowercase=lowercase)
+        for text in texts:
+            row = theirs(text, padding="max_length", max_length=12, truncation=True)
+            ids, attended = ours.ids([text], 12)
+            assert ids[0] == row["input_ids"], text
+            assert list(map(int, attended[0])) == row["attention_mask"]
+
+
+@pytest.mark.parametrize("way", ["bilinear", "bicubic"])
+def test_resizing_gives_what_pillow_gives(way: Any) -> None:
+    image = pytest.importorskip("PIL.Image", reason="pip install 'videoengine[vision]'")
+    frames = np.random.default_rng(0).integers(0, 256, (1, 120, 200, 3), dtype=np.uint8)
+    pillow = image.fromarray(frames[0]).resize((64, 48), getattr(image.Resampling, way.upper()))
+    nothing: dict[str, Any] = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
+    how = Preprocessing((64, 48), interpolation=way, **nothing)
+    from videoengine.models.backbones.pixels import prepare
+
+    found = prepare(frames, how).numpy()[0].transpose(1, 2, 0) * 255
+    assert np.abs(found - np.asarray(pillow, np.float32)).max() <= 1.01  # Pillow rounds each pass
