@@ -63,7 +63,7 @@ def right_frames(
         fps: Frames a second of the labels, usually 1.
         rules: What each phase forgives; others forgive one step.
     """
-    right = video.truth == video.predicted
+    right: NDArray[np.bool_] = video.truth == video.predicted
     if boundary == "unrelaxed":
         return right
     difference = video.predicted - video.truth

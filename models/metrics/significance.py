@@ -25,7 +25,8 @@ def mcnemar(first: ArrayLike, second: ArrayLike) -> float:
     only_first, only_second = int((one & ~other).sum()), int((other & ~one).sum())
     total = only_first + only_second
     tail = sum(comb(total, k) for k in range(min(only_first, only_second) + 1))
-    return min(1.0, 2 * tail / 2**total)
+    p: float = 2 * tail / 2**total
+    return min(1.0, p)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
