@@ -44,48 +44,47 @@ def read_coco(path: Path, labels: Sequence[Label]) -> CocoFile:
     whole = object_at(path, read_json(path), "the top")
     terms = _categories(path, whole, labels)
     images: dict[str, dict[str, Any]] = {}
-    names: dict[Any, str] = {}
+    names: dict[int, str] = {}
     for index, value in enumerate(items_at(path, whole.get("images"), "images")):
         place = f"images[{index}]"
         row = object_at(path, value, place)
         name = row.get("file_name")
-        if not isinstance(name, str) or not isinstance(row.get("id"), int):
-            wrong(path, place, "an image has no name or no id", got=repr(name), allowed="both")
+        if not isinstance(name, str):
+            wrong(path, place, "an image has no name", got=repr(name)[:40], allowed="file_name")
         numbers_at(path, [row.get("width"), row.get("height")], place, 2)
-        names[row["id"]] = Path(name).stem
+        names[_id(path, row, "id", place)] = Path(name).stem
         images[Path(name).stem] = row
     objects: dict[str, list[CocoObject]] = {}
     for index, value in enumerate(items_at(path, whole.get("annotations", []), "annotations")):
         place = f"annotations[{index}]"
         row = object_at(path, value, place)
-        if row.get("image_id") not in names or row.get("category_id") not in terms:
-            wrong(
-                path,
-                place,
-                "the object has no image or no category of the file",
-                got=f"{row.get('image_id')}, {row.get('category_id')}",
-                allowed="ids",
-            )
-        image = names[row["image_id"]]
-        found = CocoObject(terms[row["category_id"]], _box(path, row, images[image], place))
-        objects.setdefault(image, []).append(found)
+        image, kind = _id(path, row, "image_id", place), _id(path, row, "category_id", place)
+        if image not in names or kind not in terms:
+            what = "the object has no image or no category of the file"
+            wrong(path, place, what, got=f"{image}, {kind}", allowed="ids")
+        box = _box(path, row, images[names[image]], place)
+        objects.setdefault(names[image], []).append(CocoObject(terms[kind], box))
     return CocoFile(path, images, objects)
 
 
-def _categories(path: Path, whole: dict[str, Any], labels: Sequence[Label]) -> dict[Any, Label]:
+def _id(path: Path, row: dict[str, Any], key: str, place: str) -> int:
+    number = row.get(key)
+    if not isinstance(number, int):
+        wrong(path, place, f"{key} is wrong", got=repr(number)[:40], allowed="a number")
+    return number
+
+
+def _categories(path: Path, whole: dict[str, Any], labels: Sequence[Label]) -> dict[int, Label]:
     known = {label.name: label for label in labels}
-    found: dict[Any, Label] = {}
+    found: dict[int, Label] = {}
     for index, value in enumerate(items_at(path, whole.get("categories", []), "categories")):
-        row = object_at(path, value, f"categories[{index}]")
-        if row.get("name") not in known or not isinstance(row.get("id"), int):
-            wrong(
-                path,
-                f"categories[{index}]",
-                "the category is another one",
-                got=repr(row.get("name")),
-                allowed=", ".join(known),
-            )
-        found[row["id"]] = known[row["name"]]
+        place = f"categories[{index}]"
+        row = object_at(path, value, place)
+        name = row.get("name")
+        if not isinstance(name, str) or name not in known:
+            what = "the category is another one"
+            wrong(path, place, what, got=repr(name)[:40], allowed=", ".join(known))
+        found[_id(path, row, "id", place)] = known[name]
     return found
 
 

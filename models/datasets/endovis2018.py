@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,12 +96,12 @@ def _annotations(root: Path, folder: Path, questions: tuple[Path, ...]) -> Scene
 def check_classes(path: Path) -> None:
     """Refuse a labels.json that gives a class another name or colour than the release."""
     labels = vocabulary(CLASSES).labels
-    known: dict[Any, Any] = {label.id: (label.name, COLORS[label.id]) for label in labels}
+    known = [(label.id, label.name, COLORS[label.id]) for label in labels]
     for index, value in enumerate(items_at(path, read_json(path), "the top")):
         place = f"[{index}]"
         row = object_at(path, value, place)
         color = tuple(int(part) for part in numbers_at(path, row.get("color"), place, 3))
-        if known.get(row.get("classid")) != (row.get("name"), color):
+        if (row.get("classid"), row.get("name"), color) not in known:
             wrong(
                 path,
                 place,

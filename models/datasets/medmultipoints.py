@@ -45,6 +45,8 @@ from videoengine.vocabularies import vocabulary
 NAME: Final = "medmultipoints"
 FPS: Final = 1
 LABELS: Final = "medmultipoints/label@1"
+MOST: Final = 10**6
+"""More objects than any image shows."""
 FOLDER: Final = "MedMultiPoints-images"
 
 
@@ -111,7 +113,7 @@ def _marked(path: Path, number: int, place: str, row: Mapping[str, Any]) -> Mark
         x, y = numbers_at(path, item, f"{place}, points", 2)
         points.append(clipped(x / width, y / height, 0.0, 0.0))
     count = row.get("count")
-    if not isinstance(count, int) or count < 0:
+    if not isinstance(count, int) or not 0 <= count <= MOST:
         wrong(path, number, "the count is wrong", got=repr(count), allowed="0 or more")
     try:
         label = vocabulary(LABELS).label(str(row.get("label")))

@@ -72,3 +72,22 @@ def test_a_tool_that_is_neither_seen_nor_not_is_refused(tmp_path: Path) -> None:
     path = trees.table(tmp_path / "video01-tool.txt", [header, (0, 0, 0, 2, 0, 0, 0, 0)])
     with pytest.raises(SourceError, match="line 2: Hook is wrong; got '2'"):
         cholec80.read_tools(path)
+
+
+@pytest.mark.shared
+def test_a_real_video_takes_labels_by_the_numbers_of_its_frames(
+    read_truth: ReadTruth, shared: Path, tmp_path: Path
+) -> None:
+    clip = shared / "cholec80_clips/group63-VID47_1132_and_VID49_802_a.mp4"  # 32 s at 25 fps
+    root = trees.cholec80(tmp_path)
+    (root / "videos/video01.mp4").unlink()
+    (root / "videos/video01.mp4").symlink_to(clip)
+    phases = ["Preparation"] * 400 + ["ClippingCutting"] * 400
+    trees.table(root / "phase_annotations/video01-phase.txt", trees.phase_rows(phases))
+    tools = {25 * second: ["Hook"] if second % 2 else [] for second in range(32)}
+    trees.table(root / "tool_annotations/video01-tool.txt", trees.tool_rows(tools))
+    found = read_truth(root, "video01")
+    ids = [truth.of("phase")[0].payload["label"]["id"] for truth in found.values()]
+    assert ids == [0] * 400 + [2] * 400
+    seen = [names(truth) for truth in found.values() if truth.of("instrument")]
+    assert seen == [["Hook"] if second % 2 else [None] for second in range(32)]

@@ -74,6 +74,8 @@ def without(key: str, **values: Any) -> dict[str, Any]:
     [
         ([without("file_name")], [], r"images\[0\]: an image has no name"),
         ([without("width")], [], r"images\[0\]: numbers are missing"),
+        ([without("id")], [], r"images\[0\]: id is wrong"),
+        ([without("")], [{"image_id": [], "category_id": 6}], "image_id is wrong"),
         (
             [without("")],
             [{"image_id": 3, "category_id": 6}],
