@@ -9,7 +9,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
-from http.client import HTTPMessage
+from http.client import HTTPException, HTTPMessage
 from pathlib import Path
 from typing import IO, Any, Final
 from urllib.parse import quote, urlsplit
@@ -75,8 +75,9 @@ def fetch(remote: RemoteFile, folder: Path, *, progress: Progress | None = None)
         with _opener().open(request, timeout=TIMEOUT_SECONDS) as answer:
             stored = _save(answer, remote, target, progress)
     except urllib.error.HTTPError as error:
+        error.close()
         raise _refused(remote, error.code) from error
-    except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+    except (urllib.error.URLError, TimeoutError, ConnectionError, HTTPException) as error:
         target.unlink(missing_ok=True)
         reason = getattr(error, "reason", None) or error
         raise ModelError(

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from videoengine.models.backbones.backbone import NetworkBackbone
 
+COMPANIONS: Final = ("vocab.txt", "tokenizer.json")
+"""Files of a text side, looked for beside a weight file."""
 CHANNEL_ORDER: Final = "channel_order"
 """Key of a safetensors header under which a trainer notes what its network was fed."""
 
@@ -55,7 +57,8 @@ def locate(
         weights = entry.bundled
     if weights is not None:
         found = check_sha256(weights, pinned, remedy="Give the file that the hash is of.")
-        beside = {p.name: p for p in weights.parent.iterdir() if p.is_file() and p != weights}
+        beside = {name: weights.with_name(name) for name in COMPANIONS}
+        beside = {name: path for name, path in beside.items() if path.is_file()}
         return LocatedWeights(weights, found, "file", others={**beside, **(others or {})})
     own = Store() if store is None else store
     stored, paths = own.files(name), own.verify(name)

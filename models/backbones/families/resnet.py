@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 IMAGENET: Final = Preprocessing((256, 256), "short_side", (224, 224))
 TECNO_MEAN: Final[Triple] = (0.3456, 0.2281, 0.2233)
 TECNO_STD: Final[Triple] = (0.2528, 0.2135, 0.2104)
+VISSL: Final = ("classy_state_dict", "base_model", "model", "trunk")
+"""How VISSL wraps a trunk."""
 SVNET_MEAN: Final[Triple] = (0.41757566, 0.26098573, 0.25888634)
 SVNET_STD: Final[Triple] = (0.21938758, 0.1983, 0.19342837)
 
@@ -103,7 +105,7 @@ def _surgical(name: str, how: Preprocessing, trained_on: str, page: str, seeds_r
         how,
         resnet50,
         convert=convert,
-        within=("classy_state_dict", "base_model", "model") if inferred else ("state_dict",),
+        within=VISSL if inferred else ("state_dict",),
         page=page,
         checked="VISSL's usual layout, inferred" if inferred else "manifest built from its code",
     )

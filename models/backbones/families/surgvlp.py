@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -41,7 +42,9 @@ def convert(tensors: Tensors) -> Tensors:
     return without(tensors, r"backbone_text\.model\.embeddings\.position_ids$")
 
 
-def text_side(network: nn.Module, others: Mapping[str, Path], device: str) -> TextEncoder:
+def text_side(
+    name: str, network: nn.Module, others: Mapping[str, Path], device: str
+) -> TextEncoder:
     """Make the text side from Bio_ClinicalBERT's vocabulary.
 
     The vocabulary has capitals, but the published loader lower-cases: the repository has no
@@ -58,7 +61,7 @@ def text_side(network: nn.Module, others: Mapping[str, Path], device: str) -> Te
         words = WordPiece.from_file(path, lowercase=True, size=VOCABULARY)
         return SurgVlpText(network, words, device)
 
-    return with_vocabulary("surgvlp", TEXT_PAGE, others, make)
+    return with_vocabulary(name, TEXT_PAGE, others, make)
 
 
 @register
@@ -84,7 +87,7 @@ def surgvlp() -> tuple[Entry, ...]:
                 hub_file("emilyalsentzer/Bio_ClinicalBERT", "vocab.txt"),
             ),
             page=PAGE,
-            text=text_side,
+            text=partial(text_side, name),
             checked="manifest surgvlp_family (520 keys), built from the publisher's code",
         )
         for name, share in SHARES.items()

@@ -49,6 +49,12 @@ def test_a_published_layout_loads_whole(name: str, manifest: Manifest) -> None:
             assert tensor.data_ptr() in placed, key
 
 
+def test_hecvl_and_peskavlp_are_built_and_loaded_as_surgvlp() -> None:
+    one, *others = (find(name) for name in ("surgvlp", "hecvl", "peskavlp"))
+    for other in others:
+        assert (other.build, other.convert) == (one.build, one.convert)
+
+
 @pytest.mark.parametrize(("name", "channels"), [("endodac_pose_encoder", 6), ("afsfm_encoder", 3)])
 def test_a_resnet18_of_the_depth_networks_loads_whole(
     name: str, channels: int, manifest: Manifest

@@ -76,8 +76,10 @@ def test_padding_changes_nothing_but_the_mean(network: Any, words: WordPiece) ->
 
 
 def test_without_a_vocabulary_only_texts_are_refused(network: Any) -> None:
-    text = text_side(network, {}, "cpu")
-    with pytest.raises(ModelError, match=r"Put vocab\.txt of .*Bio_ClinicalBERT beside"):
+    text = text_side("hecvl", network, {}, "cpu")
+    with pytest.raises(
+        ModelError, match=r"Put vocab\.txt of .*Bio_ClinicalBERT beside.*pull hecvl"
+    ):
         text(["a hook"])
 
 
@@ -85,7 +87,7 @@ def test_the_vocabulary_of_another_model_is_refused(network: Any, tmp_path: Path
     path = tmp_path / "vocab.txt"
     path.write_text("\n".join(PIECES) + "\n")
     with pytest.raises(ModelError, match="10 pieces; allowed: 28996 pieces"):
-        text_side(network, {"vocab.txt": path}, "cpu")
+        text_side("hecvl", network, {"vocab.txt": path}, "cpu")
     path.write_text("one\ntwo\n")
     with pytest.raises(ModelError, match=r"without \[CLS\]"):
         WordPiece.from_file(path, lowercase=True)
