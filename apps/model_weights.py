@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from videoengine.errors import ModelError
-from videoengine.models.backbones import Store, entries, find, prefixes
+from videoengine.models.backbones import Store, entries, find, prefixes, pulling
 from videoengine.models.backbones.extras import available
+from videoengine.models.backbones.pulling import Pulled
 from videoengine.models.backbones.registry import Entry
 
 TEST_LEVEL: Final = 128
@@ -125,31 +125,28 @@ def check(name: str, weights: Path | None, sha256: str | None) -> Checked:
 
 
 def pull(
-    name: str,
-    *,
-    revision: str | None,
-    sha256: str | None,
-    again: bool,
-    brought: Path | None,
-    vocabulary: Path | None,
-    progress: Any,
-) -> Any:
-    """Get a model, or take the file that was brought.
+    name: str, *, revision: str | None, sha256: str | None, again: bool, progress: Any
+) -> Pulled:
+    """Get a model from where it is published.
 
     Raises:
         UsageError: No such model.
         ModelError: It cannot be got; nothing is left behind.
     """
-    from videoengine.models.backbones.pulling import adopt
-    from videoengine.models.backbones.pulling import pull as get
-
     entry, store = find(name), Store()
-    if brought is not None:
-        others = {} if vocabulary is None else {"vocab.txt": vocabulary}
-        return adopt(entry, store, brought, others, sha256=sha256)
-    if vocabulary is not None:
-        raise ModelError("--vocabulary goes with --from", got="--vocabulary alone")
-    return get(entry, store, revision=revision, sha256=sha256, again=again, progress=progress)
+    options: dict[str, Any] = {"revision": revision, "sha256": sha256, "again": again}
+    return pulling.pull(entry, store, progress=progress, **options)
+
+
+def keep(name: str, brought: Path, vocabulary: Path | None, sha256: str | None) -> Pulled:
+    """Copy a model's file that was brought by hand to where pulled ones lie.
+
+    Raises:
+        UsageError: No such model.
+        ModelError: It cannot be read, or is another one; nothing is left behind.
+    """
+    others = {} if vocabulary is None else {"vocab.txt": vocabulary}
+    return pulling.adopt(find(name), Store(), brought, others, sha256=sha256)
 
 
 def packages() -> dict[str, str]:

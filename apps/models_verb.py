@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -9,6 +10,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from videoengine.apps.console import interruptible, show, show_json
+from videoengine.errors import UsageError
 
 models: Final = typer.Typer(
     no_args_is_help=True, help="Published models: what is known, what is here, getting it."
@@ -27,7 +29,7 @@ def list_models(json: Json = False) -> int:
 
     rows = model_weights.listed()
     if json:
-        show_json([_plain(row) for row in rows])
+        show_json([dataclasses.asdict(row) for row in rows])
         return 0
     width = max(len(row.name) for row in rows)
     for row in rows:
@@ -98,16 +100,16 @@ def pull(
     """Get a model's weights, or keep the file that was brought by hand."""
     from videoengine.apps import model_weights
 
+    if brought is None and vocabulary is not None:
+        raise UsageError("--vocabulary goes with --from", got="--vocabulary alone")
     with interruptible("Nothing was kept."):
-        pulled = model_weights.pull(
-            name,
-            revision=revision,
-            sha256=sha256,
-            again=again,
-            brought=brought,
-            vocabulary=vocabulary,
-            progress=None if json else _tell,
-        )
+        if brought is not None:
+            pulled = model_weights.keep(name, brought, vocabulary, sha256)
+        else:
+            tell = None if json else _tell
+            pulled = model_weights.pull(
+                name, revision=revision, sha256=sha256, again=again, progress=tell
+            )
     if json:
         show_json(pulled)
         return 0
@@ -125,12 +127,6 @@ def _tell(done: int, total: int) -> None:
         print(f"\r{done / 1e6:.0f}{share} MB", end="", file=sys.stderr, flush=True)
         if done == total:
             print(file=sys.stderr)
-
-
-def _plain(row: Any) -> dict[str, Any]:
-    import dataclasses
-
-    return dataclasses.asdict(row)
 
 
 def _words(value: Any) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from videoengine.cards import ModelCard
 from videoengine.errors import UsageError, nearest
@@ -134,18 +135,22 @@ def find(name: str) -> Entry:
 
 
 def published(
-    name: str, family: str, how: Preprocessing, *, licence: str, dim: int | None, **facts: Any
+    card: ModelCard, how: Preprocessing, dim: int | None, *, texts: bool = False
 ) -> ModelCard:
-    """Return the card of a published model; `facts` are further fields of ModelCard."""
+    """Return the card of a published model with what its preprocessing decides filled in.
+
+    Args:
+        card: Name, family, licence, what it was trained on, and where it is.
+        how: Its preprocessing.
+        dim: Dimensions of its features, or None when they are known once it is built.
+        texts: Whether it has a text side, in the same space.
+    """
     shape = "uint8 (B, H, W, 3)" if how.frames == 1 else f"uint8 (B, {how.frames}, H, W, 3)"
-    return ModelCard(
-        id=name,
-        family=family,
-        adapter_version=1,
-        licence=licence,
+    features = f"features/{card.id}" + (f" ({dim},)" if dim else "")
+    return dataclasses.replace(
+        card,
         preprocessing=how.text(),
         input_spec=f"{shape}, RGB",
-        outputs=tuple(facts.pop("outputs", (f"features/{name}{f' ({dim},)' if dim else ''}",))),
+        outputs=(features, f"text ({dim},)") if texts else (features,),
         calibration="none: features, no probabilities",
-        **facts,
     )

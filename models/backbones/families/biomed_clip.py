@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from videoengine.cards import ModelCard
 from videoengine.models.backbones.hub import hub_file
 from videoengine.models.backbones.preprocessing import CLIP_MEAN, CLIP_STD, Preprocessing
 from videoengine.models.backbones.registry import Entry, published, register
@@ -75,25 +76,31 @@ def text_side(network: nn.Module, others: Mapping[str, Path], device: str) -> Te
 def biomed_clip() -> tuple[Entry, ...]:
     """Both models; the second one's layout is inferred."""
     biomed = published(
-        "biomedclip",
-        "biomed-clip",
+        ModelCard(
+            "biomedclip",
+            "biomed-clip",
+            1,
+            licence="MIT",
+            weights=BIOMED,
+            trained_on="15 million figures and captions of PubMed Central",
+            seeds_row="S103",
+        ),
         HOW,
-        licence="MIT",
-        dim=DIM,
-        outputs=(f"features/biomedclip ({DIM},)", f"text ({DIM},)"),
-        weights=BIOMED,
-        trained_on="15 million figures and captions of PubMed Central",
-        seeds_row="S103",
+        DIM,
+        texts=True,
     )
     unimed = published(
-        "unimed-clip-vit-b16",
-        "biomed-clip",
+        ModelCard(
+            "unimed-clip-vit-b16",
+            "biomed-clip",
+            1,
+            licence="see the repository",
+            trained_on="UniMed: 5.3 million medical pictures with captions, six modalities",
+            seeds_row="C2",
+        ),
         HOW,
-        licence="see the repository",
-        dim=DIM,
-        outputs=(f"features/unimed-clip-vit-b16 ({DIM},)", f"text ({DIM},)"),
-        trained_on="UniMed: 5.3 million medical pictures with captions, six modalities",
-        seeds_row="C2",
+        DIM,
+        texts=True,
     )
     return (
         Entry(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from videoengine.cards import ModelCard
 from videoengine.models.backbones.hub import hub_file
 from videoengine.models.backbones.preprocessing import Preprocessing
 from videoengine.models.backbones.registry import Entry, published, register
@@ -82,14 +83,17 @@ def convert(tensors: Tensors) -> Tensors:
 def _entry(size: str, registers: int) -> Entry:
     repository = f"facebook/dinov2-{'with-registers-' if registers else ''}{size}"
     card = published(
-        repository.removeprefix("facebook/"),
-        "dinov2",
+        ModelCard(
+            repository.removeprefix("facebook/"),
+            "dinov2",
+            1,
+            licence="Apache-2.0",
+            weights=repository,
+            trained_on="LVD-142M photographs without labels; nothing surgical",
+            seeds_row="S012",
+        ),
         HOW,
-        licence="Apache-2.0",
-        dim=SIZES[size][0],
-        weights=repository,
-        trained_on="LVD-142M photographs without labels; nothing surgical",
-        seeds_row="S012",
+        SIZES[size][0],
     )
     return Entry(
         card,
@@ -114,14 +118,17 @@ def rad_dino() -> tuple[Entry, ...]:
     how = Preprocessing((518, 518), "short_side", (518, 518), "bicubic", RAD_MEAN, RAD_STD)
     repository = "microsoft/rad-dino"
     card = published(
-        "rad-dino",
-        "rad-dino",
+        ModelCard(
+            "rad-dino",
+            "rad-dino",
+            1,
+            licence="MSRLA (see the repository)",
+            weights=repository,
+            trained_on="chest radiographs without labels; nothing surgical",
+            seeds_row="S046",
+        ),
         how,
-        licence="MSRLA (see the repository)",
-        dim=768,
-        weights=repository,
-        trained_on="chest radiographs without labels; nothing surgical",
-        seeds_row="S046",
+        768,
     )
     return (
         Entry(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from videoengine.cards import ModelCard
 from videoengine.models.backbones.hub import hub_file
 from videoengine.models.backbones.preprocessing import Preprocessing
 from videoengine.models.backbones.registry import Entry, published, register
@@ -42,15 +43,18 @@ def convert(tensors: Tensors) -> Tensors:
 def _entry(size: str) -> Entry:
     repository = f"facebook/dinov3-{size}-pretrain-lvd1689m"
     card = published(
-        f"dinov3-{size}",
-        "dinov3",
+        ModelCard(
+            f"dinov3-{size}",
+            "dinov3",
+            1,
+            licence="DINOv3 licence",
+            weights=repository,
+            gated=True,
+            trained_on="LVD-1689M photographs without labels; nothing surgical",
+            seeds_row="S001",
+        ),
         HOW,
-        licence="DINOv3 licence",
-        dim=SIZES[size][0],
-        weights=repository,
-        gated=True,
-        trained_on="LVD-1689M photographs without labels; nothing surgical",
-        seeds_row="S001",
+        SIZES[size][0],
     )
     return Entry(
         card,

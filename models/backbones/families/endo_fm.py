@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from videoengine.cards import ModelCard
 from videoengine.models.backbones.preprocessing import Preprocessing
 from videoengine.models.backbones.registry import Entry, published, register
 
@@ -35,14 +36,17 @@ def convert(tensors: Tensors) -> Tensors:
 def endo_fm() -> tuple[Entry, ...]:
     """The published teacher."""
     card = published(
-        "endo-fm",
-        "endo-fm",
+        ModelCard(
+            "endo-fm",
+            "endo-fm",
+            1,
+            licence="Apache-2.0 (repository)",
+            trained_on="33 thousand clips of public sets and Baoshan hospital, without labels",
+            modalities=("colonoscopy", "gastroscopy", "laparoscopy", "robotic", "unknown"),
+            seeds_row="D4",
+        ),
         HOW,
-        licence="Apache-2.0 (repository)",
-        dim=768,
-        trained_on="33 thousand endoscopic clips, public sets and Baoshan hospital, without labels",
-        modalities=("colonoscopy", "gastroscopy", "laparoscopy", "robotic", "unknown"),
-        seeds_row="D4",
+        768,
     )
     return (
         Entry(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from videoengine.cards import ModelCard
 from videoengine.models.backbones.hub import hub_file
 from videoengine.models.backbones.preprocessing import Preprocessing
 from videoengine.models.backbones.registry import Entry, published, register
@@ -38,15 +39,18 @@ def convert(tensors: Tensors) -> Tensors:
 def endovit() -> tuple[Entry, ...]:
     """The encoder on the hub; per-task ones have the same layout."""
     card = published(
-        "endovit",
-        "endovit",
+        ModelCard(
+            "endovit",
+            "endovit",
+            1,
+            licence="see the repository",
+            weights=REPOSITORY,
+            trained_on="Endo700k: nine endoscopic sets without labels, Cholec80 among them",
+            modalities=("laparoscopy", "robotic", "colonoscopy", "gastroscopy", "unknown"),
+            seeds_row="C2",
+        ),
         HOW,
-        licence="see the repository",
-        dim=768,
-        weights=REPOSITORY,
-        trained_on="Endo700k: nine endoscopic sets without labels, Cholec80 among them",
-        modalities=("laparoscopy", "robotic", "colonoscopy", "gastroscopy", "unknown"),
-        seeds_row="C2",
+        768,
     )
     return (
         Entry(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from videoengine.cards import ModelCard
 from videoengine.models.backbones.families.resnet import resnet50
 from videoengine.models.backbones.preprocessing import Preprocessing
 from videoengine.models.backbones.registry import Entry, published, register
@@ -34,13 +35,24 @@ def convert(tensors: Tensors) -> Tensors:
     return without(bare, r"fc\.(weight|bias)$")
 
 
+def _card(name: str, how: Preprocessing, dim: int) -> ModelCard:
+    card = ModelCard(
+        name,
+        "lvm-med",
+        1,
+        licence="CC-BY-NC-ND-4.0",
+        trained_on=TRAINED_ON,
+        seeds_row="S024",
+    )
+    return published(card, how, dim)
+
+
 @register
 def lvm_med() -> tuple[Entry, ...]:
     """The ResNet-50 and the ViT-B."""
-    common = {"licence": "CC-BY-NC-ND-4.0", "trained_on": TRAINED_ON, "seeds_row": "S024"}
     return (
         Entry(
-            published("lvm-med-resnet50", "lvm-med", RESNET_HOW, dim=2048, **common),
+            _card("lvm-med-resnet50", RESNET_HOW, 2048),
             RESNET_HOW,
             resnet50,
             convert=convert,
@@ -49,7 +61,7 @@ def lvm_med() -> tuple[Entry, ...]:
             checked="torchvision's key layout; the published file was not seen",
         ),
         Entry(
-            published("lvm-med-vit-b", "lvm-med", VIT_HOW, dim=256, **common),
+            _card("lvm-med-vit-b", VIT_HOW, 256),
             VIT_HOW,
             build_vit,
             convert=convert,

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from videoengine.cards import ModelCard
 from videoengine.errors import UsageError, nearest
 from videoengine.models.backbones.extras import require
 from videoengine.models.backbones.preprocessing import Interpolation, Preprocessing
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from torch import nn
 
     from videoengine.models.backbones.checkpoint import Tensors
+
+    Convert = Callable[[Tensors], Tensors]
 
 EXTRAS: Final = {
     "timm": "vision",
@@ -51,26 +54,27 @@ MMACTION: Final[dict[str, tuple[str, dict[str, Any]]]] = {
 """Backbones of mmaction2 by a name of ours: class and arguments of its published configuration."""
 
 
-def _entry(name: str, how: Preprocessing, build: Callable[[], nn.Module], **rest: Any) -> Entry:
+def _entry(
+    name: str, how: Preprocessing, build: Callable[[], nn.Module], convert: Convert
+) -> Entry:
     package = name.partition(":")[0]
-    card = published(
+    card = ModelCard(
         name,
         package,
-        how,
+        1,
         licence="of the weights that are given",
-        dim=None,
         trained_on="what the weights that are given were trained on",
     )
-    rest = {"convert": _inside, "within": ("state_dict", "model_state"), **rest}
     return Entry(
-        card,
+        published(card, how, None),
         how,
         build,
+        convert=convert,
+        within=("state_dict", "model_state"),
         stock=True,
         needs=((package, EXTRAS[package]),),
         page=f"the zoo of {package}",
         checked="a network of the package itself",
-        **rest,
     )
 
 
@@ -97,7 +101,7 @@ def timm(name: str) -> Entry:
 
         return TimmNetwork(package.create_model(name, pretrained=False, num_classes=0))
 
-    return _entry(f"timm:{name}", how, build, convert=convert)
+    return _entry(f"timm:{name}", how, build, convert)
 
 
 @register_maker("torchvision", "a classifier of torchvision; `torchvision:video/NAME` of clips")
@@ -143,7 +147,7 @@ def mmaction(name: str) -> Entry:
         kept = without(tensors, r"cls_head\.", r"data_preprocessor\.")
         return renamed(kept, [(r"^(backbone\.)?", "model.")])
 
-    return _entry(f"mmaction:{name}", CLIPS, build, convert=convert)
+    return _entry(f"mmaction:{name}", CLIPS, build, convert)
 
 
 def _no_such(package: str, name: str, known: list[str]) -> UsageError:
@@ -182,4 +186,4 @@ def _headless(name: str, how: Preprocessing, make: Callable[[], nn.Module]) -> E
             }
         return _inside({key: kept for key, kept in tensors.items() if key not in classifier})
 
-    return _entry(name, how, build, convert=convert)
+    return _entry(name, how, build, convert)

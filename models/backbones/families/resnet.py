@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from videoengine.cards import ModelCard
 from videoengine.models.backbones.hub import RemoteFile
 from videoengine.models.backbones.preprocessing import Preprocessing, Triple
 from videoengine.models.backbones.registry import Entry, published, register
@@ -67,13 +68,16 @@ def _vissl(tensors: Tensors) -> Tensors:
 def _imagenet(name: str, dim: int, digits: str) -> Entry:
     url = f"https://download.pytorch.org/models/{name}-{digits}.pth"
     card = published(
-        name,
-        "resnet",
+        ModelCard(
+            name,
+            "resnet",
+            1,
+            licence="BSD-3-Clause",
+            weights=url,
+            trained_on="ImageNet-1k photographs; nothing surgical",
+        ),
         IMAGENET,
-        licence="BSD-3-Clause",
-        dim=dim,
-        weights=url,
-        trained_on="ImageNet-1k photographs; nothing surgical",
+        dim,
     )
     return Entry(
         card,
@@ -89,15 +93,18 @@ def _imagenet(name: str, dim: int, digits: str) -> Entry:
 def _surgical(name: str, how: Preprocessing, trained_on: str, page: str, seeds_row: str) -> Entry:
     convert = {"tecno-resnet50": _tecno, "trans-svnet-resnet50": _trans_svnet}.get(name, _vissl)
     card = published(
-        name,
-        "resnet",
+        ModelCard(
+            name,
+            "resnet",
+            1,
+            licence="see the publisher's page",
+            trained_on=trained_on,
+            procedures=("cholecystectomy",),
+            modalities=("laparoscopy", "robotic"),
+            seeds_row=seeds_row,
+        ),
         how,
-        licence="see the publisher's page",
-        dim=2048,
-        trained_on=trained_on,
-        procedures=("cholecystectomy",),
-        modalities=("laparoscopy", "robotic"),
-        seeds_row=seeds_row,
+        2048,
     )
     inferred = name.startswith("selfsupsurg")
     return Entry(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from videoengine.cards import ModelCard
 from videoengine.errors import ModelError
 from videoengine.models.backbones.hub import hub_file
 from videoengine.models.backbones.preprocessing import HALF, Preprocessing
@@ -34,7 +36,8 @@ def build(name: str, tower: dict[str, Any], size: int, patch: int) -> nn.Module:
     from videoengine.models.backbones.networks.stock import SiglipNetwork, stock
 
     vision = {**tower, "image_size": size, "patch_size": patch}
-    model = stock(name, "SiglipModel", "SiglipConfig", text_config=tower, vision_config=vision)
+    sizes = {"text_config": tower, "vision_config": vision}
+    model = stock(name, "SiglipModel", "SiglipConfig", sizes)
     return SiglipNetwork(model)
 
 
@@ -65,20 +68,13 @@ def text_side(network: nn.Module, others: Mapping[str, Path], device: str) -> Te
 
 
 def _entry(
-    repository: str, tower: dict[str, Any], patch: int, how: Preprocessing, **facts: Any
+    repository: str, tower: dict[str, Any], patch: int, how: Preprocessing, about: ModelCard
 ) -> Entry:
+    """Return an entry; `about` says what its name and sizes do not."""
     name, dim = repository.partition("/")[2], tower.get("hidden_size", 768)
-    card = published(
-        name,
-        "siglip",
-        how,
-        dim=dim,
-        outputs=(f"features/{name} ({dim},)", f"text ({dim},)"),
-        weights=repository,
-        **facts,
-    )
+    card = dataclasses.replace(about, id=name, weights=repository)
     return Entry(
-        card,
+        published(card, how, dim, texts=True),
         how,
         partial(build, name, tower, how.size[0], patch),
         convert=convert,
@@ -94,30 +90,23 @@ def _entry(
 @register
 def siglip() -> tuple[Entry, ...]:
     """Two SigLIPs, and MedSigLIP behind its agreement."""
-    plain: dict[str, Any] = {"licence": "Apache-2.0", "trained_on": "WebLI pictures with texts"}
+    plain = ModelCard("", "siglip", 1, trained_on="WebLI pictures with texts; nothing surgical")
+    medical = ModelCard(
+        "",
+        "siglip",
+        1,
+        licence="Health AI Developer Foundations terms",
+        gated=True,
+        trained_on="medical pictures with texts: radiology, skin, eye, tissue slides",
+        seeds_row="S057",
+    )
+    base, large = (
+        Preprocessing((size, size), interpolation="bicubic", mean=HALF, std=HALF)
+        for size in (224, 384)
+    )
+    whole = Preprocessing((448, 448), mean=HALF, std=HALF)
     return (
-        _entry(
-            "google/siglip-base-patch16-224",
-            BASE,
-            16,
-            Preprocessing((224, 224), interpolation="bicubic", mean=HALF, std=HALF),
-            **plain,
-        ),
-        _entry(
-            "google/siglip-so400m-patch14-384",
-            SO400M,
-            14,
-            Preprocessing((384, 384), interpolation="bicubic", mean=HALF, std=HALF),
-            **plain,
-        ),
-        _entry(
-            "google/medsiglip-448",
-            SO400M,
-            14,
-            Preprocessing((448, 448), mean=HALF, std=HALF),
-            licence="Health AI Developer Foundations terms",
-            gated=True,
-            trained_on="medical pictures with texts: radiology, skin, eye, tissue slides",
-            seeds_row="S057",
-        ),
+        _entry("google/siglip-base-patch16-224", BASE, 16, base, plain),
+        _entry("google/siglip-so400m-patch14-384", SO400M, 14, large, plain),
+        _entry("google/medsiglip-448", SO400M, 14, whole, medical),
     )

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from videoengine.cards import ModelCard
 from videoengine.models.backbones.hub import RemoteFile, hub_file
 from videoengine.models.backbones.preprocessing import Preprocessing
 from videoengine.models.backbones.registry import Entry, published, register
@@ -70,14 +71,17 @@ def surgvlp() -> tuple[Entry, ...]:
     return tuple(
         Entry(
             published(
-                name,
-                "surgvlp",
+                ModelCard(
+                    name,
+                    "surgvlp",
+                    1,
+                    licence="CC-BY-NC-SA-4.0",
+                    trained_on="surgical video lectures with transcripts (SVL)",
+                    seeds_row="S060",
+                ),
                 HOW,
-                licence="CC-BY-NC-SA-4.0",
-                dim=768,
-                outputs=(f"features/{name} (768,)", "text (768,)"),
-                trained_on="surgical video lectures with transcripts (SVL)",
-                seeds_row="S060",
+                768,
+                texts=True,
             ),
             HOW,
             build,

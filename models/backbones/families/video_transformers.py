@@ -5,14 +5,20 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from videoengine.cards import ModelCard
 from videoengine.models.backbones.hub import hub_file
 from videoengine.models.backbones.preprocessing import Preprocessing
 from videoengine.models.backbones.registry import Entry, published, register
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import nn
 
     from videoengine.models.backbones.checkpoint import Tensors
+
+    Build = Callable[[], nn.Module]
+    Convert = Callable[[Tensors], Tensors]
 
 VIDEOMAE: Final[dict[str, dict[str, Any]]] = {
     "base": {},
@@ -40,7 +46,7 @@ def build(name: str, classes: tuple[str, str], size: int, extra: dict[str, Any])
     """Build a video transformer from its configuration."""
     from videoengine.models.backbones.networks.stock import ClipOfTubes, stock
 
-    model = stock(name, *classes, **extra)
+    model = stock(name, *classes, extra)
     arguments = {"skip_predictor": True} if classes[0].startswith("VJEPA") else {}
     return ClipOfTubes(model, grid=size // PATCH, arguments=arguments)
 
@@ -62,31 +68,18 @@ def convert_vjepa(tensors: Tensors) -> Tensors:
     return renamed(tensors, [(r"^", "model.")])
 
 
-def _entry(repository: str, family: str, how: Preprocessing, dim: int, **rest: Any) -> Entry:
-    name = repository.partition("/")[2]
-    licence, seeds_row = rest.pop("licence"), rest.pop("seeds_row")
-    card = published(
-        name,
-        family,
-        how,
-        licence=licence,
-        dim=dim,
-        weights=repository,
-        trained_on=rest.pop("trained_on"),
-        seeds_row=seeds_row,
-    )
-    classes, extra = rest.pop("classes"), rest.pop("extra")
-    size = (how.crop or how.size)[0]
+def _entry(card: ModelCard, how: Preprocessing, dim: int, build: Build, convert: Convert) -> Entry:
+    repository = card.weights or ""
     return Entry(
-        card,
+        published(card, how, dim),
         how,
-        partial(build, name, classes, size, extra),
+        build,
+        convert=convert,
         files=(hub_file(repository, "model.safetensors"),),
         page=f"https://huggingface.co/{repository}",
         stock=True,
         needs=(("transformers", "hub"),),
         checked="stock class of transformers at a tiny size: all keys",
-        **rest,
     )
 
 
@@ -94,39 +87,40 @@ def _entry(repository: str, family: str, how: Preprocessing, dim: int, **rest: A
 def videomae() -> tuple[Entry, ...]:
     """The pre-trained ones: clips of 16 frames."""
     how = Preprocessing((224, 224), "short_side", (224, 224), frames=16)
-    return tuple(
-        _entry(
-            f"MCG-NJU/videomae-{size}",
+    classes = ("VideoMAEModel", "VideoMAEConfig")
+    found: list[Entry] = []
+    for size, extra in VIDEOMAE.items():
+        card = ModelCard(
+            f"videomae-{size}",
             "videomae",
-            how,
-            extra.get("hidden_size", 768),
-            classes=("VideoMAEModel", "VideoMAEConfig"),
-            extra={**extra, "use_mean_pooling": False},
-            convert=convert_videomae,
+            1,
             licence="CC-BY-NC-4.0",
+            weights=f"MCG-NJU/videomae-{size}",
             trained_on="Kinetics-400 clips without labels; nothing surgical",
             seeds_row="S019",
         )
-        for size, extra in VIDEOMAE.items()
-    )
+        sizes = {**extra, "use_mean_pooling": False}
+        made = partial(build, card.id, classes, 224, sizes)
+        found.append(_entry(card, how, extra.get("hidden_size", 768), made, convert_videomae))
+    return tuple(found)
 
 
 @register
 def vjepa2() -> tuple[Entry, ...]:
     """Clips of 64 frames at 256 pixels."""
     how = Preprocessing((292, 292), "short_side", (256, 256), frames=64)
-    return tuple(
-        _entry(
-            f"facebook/vjepa2-{size}",
+    classes = ("VJEPA2Model", "VJEPA2Config")
+    found: list[Entry] = []
+    for size, extra in VJEPA.items():
+        card = ModelCard(
+            f"vjepa2-{size}",
             "vjepa2",
-            how,
-            extra.get("hidden_size", 1024),
-            classes=("VJEPA2Model", "VJEPA2Config"),
-            extra=extra,
-            convert=convert_vjepa,
+            1,
             licence="MIT",
+            weights=f"facebook/vjepa2-{size}",
             trained_on="VideoMix22M, a million hours of video without labels; nothing surgical",
             seeds_row="S019",
         )
-        for size, extra in VJEPA.items()
-    )
+        made = partial(build, card.id, classes, 256, extra)
+        found.append(_entry(card, how, extra.get("hidden_size", 1024), made, convert_vjepa))
+    return tuple(found)

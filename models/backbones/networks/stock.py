@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from videoengine.models.backbones.backbone import Encoded
 from videoengine.models.backbones.extras import require
 
 
-def stock(what: str, model: str, config: str, **sizes: Any) -> nn.Module:
+def stock(what: str, model: str, config: str, sizes: Mapping[str, Any]) -> nn.Module:
     """Make a class of transformers from its configuration, with no file and no network.
 
     Args:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -101,3 +103,12 @@ def test_a_damaged_file_ends_with_4(tmp_path: Path, capsys: pytest.CaptureFixtur
     captured = capsys.readouterr()
     assert captured.err.count("\n") == 1
     assert "cut.safetensors" in captured.err
+
+
+def test_the_list_needs_no_torch() -> None:
+    code = (
+        "import sys; from videoengine.apps.cli import run; code = run(['models', 'list']); "
+        "sys.exit(code or 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
