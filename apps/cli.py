@@ -26,6 +26,7 @@ from videoengine.apps.console import (
     show,
     show_json,
 )
+from videoengine.apps.evaluate_verb import evaluate
 from videoengine.apps.models_verb import models
 from videoengine.apps.simulate_verb import simulate
 from videoengine.errors import (
@@ -340,6 +341,7 @@ def export(
 
 app.command()(simulate)
 app.add_typer(models, name="models")
+app.add_typer(evaluate, name="evaluate")
 
 
 @app.command()

@@ -1,0 +1,78 @@
+"""The verb `evaluate` of the command line; its one task so far is `workflow`."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Annotated, Final
+
+import typer
+
+from videoengine.apps.console import interruptible, progress, show, show_json
+from videoengine.errors import UsageError
+
+evaluate: Final = typer.Typer(
+    no_args_is_help=True, help="Predictions beside the truth, with the scores the field uses."
+)
+NOTHING_WRITTEN: Final = "Nothing was written."
+
+
+@evaluate.command()
+def workflow(
+    predictions: Annotated[
+        list[str],
+        typer.Option(metavar="CASE", help="Case, label file or folder of them; may be repeated."),
+    ],
+    truth: Annotated[
+        list[str],
+        typer.Option(
+            metavar="TRUTH", help="sim://…, dataset://…, label file or folder; in the same order."
+        ),
+    ],
+    against: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CASE", help="Other predictions to be better than, in that order."),
+    ] = None,
+    rate: Annotated[
+        float, typer.Option(metavar="1", help="Moments a second that are compared.")
+    ] = 1.0,
+    fps: Annotated[
+        str | None,
+        typer.Option(metavar="25", help="Rate that the frames of text files are counted at."),
+    ] = None,
+    stages: Annotated[
+        str | None, typer.Option(metavar="A,B", help="Of a case, score these stages.")
+    ] = None,
+    boxes: Annotated[
+        bool, typer.Option("--boxes", help="Also ask a source for boxes; frames are rendered.")
+    ] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print JSON on stdout and nothing else.")
+    ] = False,
+) -> int:
+    """Score phases, steps, tools, triplets and boxes over videos."""
+    from videoengine.apps.evaluate import evaluate_workflow
+    from videoengine.apps.evaluate_find import Reading
+    from videoengine.apps.evaluate_table import as_text
+
+    chosen = tuple(part.strip() for part in (stages or "").split(",") if part.strip())
+    with interruptible(NOTHING_WRITTEN), progress("moments") as tell:
+        reading = Reading(rate, _rate(fps), chosen, boxes, tell)
+        found = evaluate_workflow(predictions, truth, reading, against=against or ())
+    if json:
+        show_json(found.to_json())
+    else:
+        show(as_text(found))
+    return 0
+
+
+def _rate(text: str | None) -> Fraction | None:
+    """Return frames a second as they are written, or raise."""
+    if text is None:
+        return None
+    try:
+        rate = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        rate = Fraction(0)
+    if rate <= 0:
+        raise UsageError("This is no rate", got=repr(text), allowed="25, or 30000/1001")
+    return rate
