@@ -72,39 +72,27 @@ def text_side(network: nn.Module, others: Mapping[str, Path], device: str) -> Te
     return with_vocabulary(name, f"https://huggingface.co/{BERT}", others, make)
 
 
+def _card(name: str, licence: str, trained_on: str, seeds_row: str) -> ModelCard:
+    card = ModelCard(
+        name,
+        "biomed-clip",
+        1,
+        licence=licence,
+        weights=BIOMED if name == "biomedclip" else None,
+        trained_on=trained_on,
+        seeds_row=seeds_row,
+    )
+    return published(card, HOW, DIM, texts=True)
+
+
 @register
 def biomed_clip() -> tuple[Entry, ...]:
     """Both models; the second one's layout is inferred."""
-    biomed = published(
-        ModelCard(
-            "biomedclip",
-            "biomed-clip",
-            1,
-            licence="MIT",
-            weights=BIOMED,
-            trained_on="15 million figures and captions of PubMed Central",
-            seeds_row="S103",
-        ),
-        HOW,
-        DIM,
-        texts=True,
-    )
-    unimed = published(
-        ModelCard(
-            "unimed-clip-vit-b16",
-            "biomed-clip",
-            1,
-            licence="see the repository",
-            trained_on="UniMed: 5.3 million medical pictures with captions, six modalities",
-            seeds_row="C2",
-        ),
-        HOW,
-        DIM,
-        texts=True,
-    )
+    figures = "15 million figures and captions of PubMed Central"
+    union = "UniMed: 5.3 million medical pictures with captions, six modalities"
     return (
         Entry(
-            biomed,
+            _card("biomedclip", "MIT", figures, "S103"),
             HOW,
             build_biomed,
             convert=convert,
@@ -114,7 +102,7 @@ def biomed_clip() -> tuple[Entry, ...]:
             checked="open_clip's class for the published configuration: all keys, equal features",
         ),
         Entry(
-            unimed,
+            _card("unimed-clip-vit-b16", "see the repository", union, "C2"),
             HOW,
             build_unimed,
             convert=convert,

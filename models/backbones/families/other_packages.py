@@ -136,10 +136,9 @@ def mmaction(name: str) -> Entry:
     kind, arguments = MMACTION[name]
 
     def build() -> nn.Module:
-        from videoengine.models.backbones.networks.other_packages import HeadlessNetwork
+        from videoengine.models.backbones.networks.mmaction import backbone
 
-        models = require("mmaction.models", EXTRAS["mmaction"], "An mmaction2 backbone")
-        return HeadlessNetwork(getattr(models, kind)(**arguments))
+        return backbone(kind, arguments)
 
     def convert(tensors: Tensors) -> Tensors:
         from videoengine.models.backbones.keys import renamed, without

@@ -36,7 +36,8 @@ def build(name: str, tower: dict[str, Any], size: int, patch: int) -> nn.Module:
     from videoengine.models.backbones.networks.stock import SiglipNetwork, stock
 
     vision = {**tower, "image_size": size, "patch_size": patch}
-    sizes = {"text_config": tower, "vision_config": vision}
+    ends = {"bos_token_id": 1, "eos_token_id": 1}  # inside the vocabulary; nothing reads them
+    sizes = {"text_config": {**tower, **ends}, "vision_config": vision}
     model = stock(name, "SiglipModel", "SiglipConfig", sizes)
     return SiglipNetwork(model)
 

@@ -111,3 +111,15 @@ def test_a_recogniser_of_pytorchvideo_loads_whole() -> None:
     clip = np.zeros((1, 16, 120, 160, 3), np.uint8)
     features = untrained_for_tests(entry, seed=1).encode_clip(clip)
     assert features.shape[1] == 2048
+
+
+@pytest.mark.skipif(find_spec("mmaction") is None, reason="docs/models.md says how to install it")
+@pytest.mark.parametrize(("name", "dim"), [("slowonly-r50", 2048), ("video-swin-tiny", 768)])
+def test_a_backbone_of_mmaction_loads_whole(name: str, dim: int) -> None:
+    entry = find(f"mmaction:{name}")
+    own = build(entry).state_dict()
+    published = {key.replace("model.", "backbone.", 1): tensor for key, tensor in own.items()}
+    published |= {"cls_head.fc_cls.bias": torch.zeros(400)}
+    load_whole(build(entry), entry.convert(published), Path("published"))
+    clip = np.zeros((1, 16, 120, 160, 3), np.uint8)
+    assert untrained_for_tests(entry, seed=1).encode_clip(clip).shape == (1, dim)
