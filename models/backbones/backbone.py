@@ -159,7 +159,7 @@ class NetworkBackbone:
             )
         if not texts:
             raise UsageError("encode_text needs at least one text", got="none")
-        with torch.inference_mode():
+        with torch.no_grad():
             return self._text(texts).float()
 
     def _pictures(self, frames: NDArray[np.uint8]) -> list[Encoded]:
@@ -175,7 +175,7 @@ class NetworkBackbone:
 
     def _forward(self, pixels: Tensor) -> Encoded:
         """Run the network on prepared pixels; a result that is not finite is an error."""
-        with torch.inference_mode():
+        with torch.no_grad():
             encoded: Any = self.network(pixels)
         if not isinstance(encoded, Encoded):
             raise TypeError(f"{type(self.network).__name__} must return Encoded")

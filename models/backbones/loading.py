@@ -100,8 +100,8 @@ def load_backbone(
         UsageError: No such model.
         ModelError: torch, a package or the weights are missing, or the weights do not fit.
     """
-    require("torch", "models", "A backbone")
     entry = find(name)
+    require("torch", "models", "A backbone")
     others = {} if vocabulary is None else {"vocab.txt": vocabulary}
     return assemble(
         entry, locate(entry, weights, sha256=sha256, store=store, others=others), device

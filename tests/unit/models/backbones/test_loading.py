@@ -66,6 +66,14 @@ def test_frames_one_by_one_give_what_a_batch_gives(weights: Path) -> None:
     torch.testing.assert_close(clips[0], batch[:3].mean(0))
 
 
+def test_a_head_can_be_trained_on_features(weights: Path) -> None:
+    features = load_backbone("resnet18", weights).encode_image(FRAMES)
+    assert not features.requires_grad
+    head = torch.nn.Linear(512, 2)
+    head(features).sum().backward()
+    assert head.weight.grad is not None
+
+
 def test_without_weights_there_is_no_backbone(tmp_path: Path) -> None:
     store = Store(tmp_path)
     with pytest.raises(ModelError, match="videoengine models pull resnet18") as raised:
