@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 import videoengine
 from videoengine.apps.evaluate_align import Scored
@@ -13,10 +13,11 @@ from videoengine.apps.evaluate_find import Pair, Reading, find_recordings, pair_
 from videoengine.apps.evaluate_recording import KINDS, Kind
 from videoengine.apps.evaluate_scores import SCORERS
 from videoengine.apps.session import git_commit
+from videoengine.canonical import as_items, as_object
 from videoengine.errors import UsageError
 from videoengine.models.metrics import compare
 
-RATES_HZ = (0.01, 60.0)
+RATES_HZ: Final = (0.01, 60.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +156,7 @@ def _finite(value: Any) -> Any:
     """Return JSON values with null for what is not finite."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {str(key): _finite(item) for key, item in value.items()}  # pyright: ignore
-    if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]  # pyright: ignore
-    return value
+    row, items = as_object(value), as_items(value)
+    if row is not None:
+        return {str(key): _finite(item) for key, item in row.items()}
+    return value if items is None else [_finite(item) for item in items]
