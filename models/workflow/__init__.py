@@ -1,0 +1,1 @@
+"""Recognition of instruments, phases and triplets: the network, and its training sets."""
