@@ -1,8 +1,8 @@
 """Training sets: what a source shows once a second, and what is true of it, in one file a source.
 
 A set is made from anything that opens as a source with truth (`sim://…`, `dataset://…`). Pictures
-are kept as JPEG, masks at a quarter of the picture's size. A file is written whole or not at all, so a
-run that is cut off goes on with the next source.
+are kept as JPEG, masks at a quarter of the picture's size. A file is written whole or not at all,
+so a run that is cut off goes on with the next source.
 """
 
 from __future__ import annotations
