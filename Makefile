@@ -78,7 +78,8 @@ gpu-smoke:  ## on a machine with a CUDA device: build, memory check, parity with
 	if command -v compute-sanitizer >/dev/null; then \
 	  compute-sanitizer --error-exitcode 1 $(PYTHON) -m pytest -q -m cuda tests/cuda; fi
 
-bench-gpu: gpu-smoke  ## what waits for a CUDA device; timings come with the first GPU path
+bench-gpu: gpu-smoke  ## on a machine with a CUDA device: frames a second of the simulator; JSON under docs/benchmarks/
+	$(PYTHON) tests/benchmarks/simulator.py --backend cuda --part frames
 
 soak: $(VENV)/.test  ## the long versions: 50 kills, every spliced scene, 2 hours of media, 50 faults, 10 minutes of 4 feeds
 	VIDEOENGINE_SOAK=1 $(BIN)/python -m pytest tests/integration/test_kill.py tests/integration/test_privacy.py

@@ -23,7 +23,6 @@ from typing import Any, Final
 from measure import machine, publish, summary
 
 from videoengine import _native
-from videoengine.apps.simulate import make_order, simulate_many
 from videoengine.recon3d.simulator.plan import TICKS_PER_SECOND, Plan
 from videoengine.recon3d.simulator.planner import make_plan
 from videoengine.recon3d.simulator.procedure import load_procedure
@@ -107,6 +106,9 @@ def ticks(blocks: int) -> dict[str, Any]:
 
 def labels(count: int) -> dict[str, Any]:
     """Return procedures a minute with --labels-only, written to disk, one process."""
+    # not at the top: the verb needs PyAV, which a GPU machine lacks
+    from videoengine.apps.simulate import make_order, simulate_many
+
     rows: dict[str, Any] = {}
     for name in PROCEDURES:
         order = make_order(name, {}, labels_only=True)
@@ -185,7 +187,7 @@ def main() -> None:
     if options.dry:
         print(json.dumps({"machine": machine(), **result}, indent=1))
     else:
-        publish("simulator", result)
+        publish("simulator" if options.backend != "cuda" else "simulator_cuda", result)
 
 
 if __name__ == "__main__":
