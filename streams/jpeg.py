@@ -35,7 +35,8 @@ class JpegEncoder:
         picture = picture.reformat(format="yuvj420p", dst_color_range=FULL_RANGE)
         picture.pts, self._count = self._count, self._count + 1
         picture.time_base = Fraction(1, 1000)
-        packets: list[Any] = codec.encode(picture)
+        encoder: Any = codec  # its stubs leave the packets' type open
+        packets: list[Any] = encoder.encode(picture)
         return b"".join(bytes(packet) for packet in packets)
 
     def _open(self, width: int, height: int) -> VideoCodecContext:
