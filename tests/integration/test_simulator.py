@@ -21,6 +21,7 @@ from videoengine.apps.verify import verify
 from videoengine.case import Case
 from videoengine.errors import SourceError
 from videoengine.events import canonical_lines
+from videoengine.recon3d.simulator import procedure
 from videoengine.streams import open_source
 
 pytestmark = pytest.mark.slow
@@ -30,7 +31,7 @@ SHORT = "sim://colonoscopy?seed=5&start=4s&duration=2s&size=96x80"
 LONG = "sim://colonoscopy?seed=3&duration=12s&size=64x64&fps=10"
 """Longer than a checkpoint's distance; into the body at 7.6 s."""
 KILLS = [("write", 0.6), ("fsync", 0.8), ("write", 0.9), ("rename", 0.9)]
-PROCEDURES = Path(__file__).parents[2] / "recon3d" / "simulator" / "procedures"
+PROCEDURES = Path(str(procedure.__file__)).parent / "procedures"
 
 
 @pytest.fixture(scope="module")
