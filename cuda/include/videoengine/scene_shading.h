@@ -147,13 +147,9 @@ VIDEOENGINE_HD Seen tissue_seen(const Scene& s, std::uint64_t key, Vec ray) {
   const float columns = static_cast<float>(quad_columns(s.mesh)), rows = static_cast<float>(s.mesh.rows - 1);
   out.u = (static_cast<float>(column) + x) / columns;
   out.v = s.window.v_offset + s.window.v_scale * ((static_cast<float>(row) + y) / rows);
-  const float sign = id & 1 ? -1.0f : 1.0f;
+  const float sign = id & 1 ? -1.0f : 1.0f;  // corners are bottom right, bottom left, top right
   out.across = (b.position - a.position) * (sign * columns);
   out.along = (c.position - a.position) * (sign * rows / s.window.v_scale);
-  if (id & 1) {  // corners are bottom right, bottom left, top right
-    out.across = (a.position - b.position) * columns;
-    out.along = (a.position - c.position) * (rows / s.window.v_scale);
-  }
   return out;
 }
 

@@ -59,7 +59,6 @@ VIDEOENGINE_HD Vec3<S> reflect(const Surface<S>& s, Vec3<S> normal, Vec3<S> view
   const S below = (S(1) - s.film * fresnel(S(kFilmReflectance), nl)) *
                   (S(1) - s.film * fresnel(S(kFilmReflectance), nv));
   const S lobe = ggx(s.roughness, nh, nl, nv);
-  Vec3<S> sum;
   const S f[3] = {s.reflectance.x, s.reflectance.y, s.reflectance.z};
   const S rho[3] = {s.albedo.x, s.albedo.y, s.albedo.z};
   S out[3];
@@ -67,8 +66,7 @@ VIDEOENGINE_HD Vec3<S> reflect(const Surface<S>& s, Vec3<S> normal, Vec3<S> view
     const S base = rho[i] * S(1 / math::kPi) * (S(1) - fresnel(f[i], nl)) * (S(1) - fresnel(f[i], nv));
     out[i] = nl * (film + below * (fresnel(f[i], vh) * lobe + base));
   }
-  sum = {out[0], out[1], out[2]};
-  return sum;
+  return {out[0], out[1], out[2]};
 }
 
 template <class S>
