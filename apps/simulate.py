@@ -28,11 +28,12 @@ from videoengine.recon3d.simulator.labels import (
     write_plan_labels,
 )
 from videoengine.recon3d.simulator.labels.writer import check_format
+from videoengine.recon3d.simulator.optics import View
 from videoengine.recon3d.simulator.planner import make_plan
 from videoengine.recon3d.simulator.pose_series import poses_each_second
 from videoengine.recon3d.simulator.procedure import load_procedure
 from videoengine.recon3d.simulator.simulation import Simulation
-from videoengine.recon3d.simulator.take import VIEWS, Filming, Take, View, parse_seed
+from videoengine.recon3d.simulator.take import VIEWS, Filming, Take, parse_seed
 
 LABELS: Final = "labels"
 RUN: Final = "run.json"

@@ -12,13 +12,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from videoengine.recon3d.simulator import portable_math as pm
 from videoengine.recon3d.simulator.portable_math import Array
-
-SHAFT_POINT_MM: Final = 40.0
-"""How far behind the wrist the keypoint `shaft` lies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +65,8 @@ def tip_in_tool(form: Array, jaw_angle_rad: Array) -> Array:
     return np.stack([np.zeros_like(along), form[:, 1], along], axis=-1)
 
 
-def keypoints_in_tool(form: Form, jaw_angle_rad: float) -> NDArray[np.float64]:
-    """Return `shaft`, `wrist`, `jaw_left` and `jaw_right`, (4, 3), in tool coordinates.
-
-    The keypoint `entry` depends on the picture: it is where the shaft crosses its border.
-    """
+def ends_in_tool(reach_mm: Array, offset_mm: Array, jaw_angle_rad: Array) -> Array:
+    """Return the ends of the left and the right jaws (2, M, 3) in tool coordinates."""
     sine, cosine = pm.sincos(0.5 * jaw_angle_rad)
-    side, ahead = form.reach_mm * sine, form.reach_mm * cosine
-    return np.asarray(
-        [
-            [0.0, 0.0, -SHAFT_POINT_MM],
-            [0.0, 0.0, 0.0],
-            [side, form.offset_mm, ahead],
-            [-side, form.offset_mm, ahead],
-        ],
-        np.float64,
-    )
+    side, ahead = reach_mm * sine, reach_mm * cosine
+    return np.stack([np.stack([s * side, offset_mm, ahead], axis=-1) for s in (1.0, -1.0)])

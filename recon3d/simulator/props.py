@@ -23,6 +23,7 @@ from videoengine.recon3d.simulator.piece import BAG_TARGET
 from videoengine.recon3d.simulator.plan import TICKS_PER_SECOND, Plan, Site
 from videoengine.recon3d.simulator.portable_math import TAU
 from videoengine.recon3d.simulator.randomness import Key
+from videoengine.recon3d.simulator.vectors import inverse
 
 Rows = NDArray[np.float32]
 SLEEVE_MM: Final = 6.2
@@ -31,14 +32,6 @@ CLIP_MM: Final = (3.4, 0.62)
 """Half length and radius of a clip."""
 MOST_CLIPS: Final = 24
 MOST_TRACKS: Final = 255
-
-
-def inverse(pose: Array) -> Array:
-    """Return the inverse of a rigid pose (4, 4)."""
-    out = np.eye(4)
-    out[:3, :3] = pose[:3, :3].T
-    out[:3, 3] = -pose[:3, :3].T @ pose[:3, 3]
-    return out
 
 
 def carried(rows: Rows, pose: Array) -> Rows:

@@ -7,20 +7,18 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from videoengine import _native
 from videoengine.payloads import Label
-from videoengine.recon3d.simulator.forms import turned
+from videoengine.recon3d.simulator.instruments import ends_in_tool, form_of
 from videoengine.recon3d.simulator.kinematics import ToolPose
-from videoengine.recon3d.simulator.piece import BAG_TARGET
+from videoengine.recon3d.simulator.lens import NEAR_MM
 from videoengine.recon3d.simulator.plan import TICKS_PER_SECOND
-from videoengine.recon3d.simulator.props import MOST_TRACKS, inverse
-from videoengine.recon3d.simulator.scenery import intrinsics_of
+from videoengine.recon3d.simulator.props import MOST_TRACKS
 from videoengine.recon3d.simulator.truth import Box, FrameTruth, Keypoint, PolypTruth, ToolTruth
+from videoengine.recon3d.simulator.vectors import carried, inverse
 from videoengine.recon3d.simulator.world import World
 from videoengine.vocabularies import vocabulary
 
 Array = NDArray[np.float64]
-NEAR_MM: Final = 0.5
 HIDDEN_MM: Final = 3.0
 """What lies so much nearer than a keypoint hides it."""
 POLYP_SEEN_MM: Final = 150.0
@@ -44,7 +42,7 @@ def sighted(
     place = plan.phases.index(phase)
     following = plan.phases[place + 1].label if place + 1 < len(plan.phases) else None
     tools = world.kinematics.tools(seconds) if inside else ()
-    bag = [a for v in plan.visits for a in v.actions if a.target.name == BAG_TARGET]
+    bag = world.remains.bag
     return FrameTruth(
         number=number,
         tick=tick,
@@ -57,7 +55,7 @@ def sighted(
         tools=tuple(_tool(world, tool, pose, tick, labels, depth) for tool in tools),
         world_from_camera=pose,
         gain=gain,
-        bag_visible=bool(bag) and min(a.arrive for a in bag) <= tick < max(a.end for a in bag),
+        bag_visible=bag is not None and bag[0] <= tick < bag[1],
         polyps=_polyps(world, seconds, pose, labels) if inside else (),
         incidents=tuple(one for one in plan.incidents if one.start <= tick < one.end),
     )
@@ -106,48 +104,21 @@ def _keypoints(
     depth: NDArray[np.float32] | None,
 ) -> tuple[Keypoint, ...]:
     frame = into_camera @ tool.world_from_tool
-    half = 0.5 * tool.jaw_angle_rad
-    entry, wrist = _entry(world, frame), frame[:, 3]
-    middle = None if entry is None else 0.5 * (entry + wrist)
-    points = {"entry": entry, "shaft": middle, "wrist": wrist}
-    for name, angle in (("jaw_left", half), ("jaw_right", -half)):
-        turned_by = frame @ turned("y", tool.wrist_bend_rad) @ turned("y", angle)
-        points[name] = turned_by @ [0, 0, tool.reach_mm, 1]
+    entry, wrist = world.lens.entry(frame), frame[:3, 3]
+    offset = form_of(tool.visit.instrument.name).offset_mm
+    measures = (tool.reach_mm, offset, tool.jaw_angle_rad)
+    left, right = carried(frame, ends_in_tool(*(np.asarray([m]) for m in measures))[:, 0])
+    points = {
+        "entry": entry,
+        "shaft": None if entry is None else 0.5 * (entry + wrist),
+        "wrist": wrist,
+        "jaw_left": left,
+        "jaw_right": right,
+    }
     return tuple(
         _keypoint(world, name, point, tool.visit.number, labels, depth)
         for name, point in points.items()
     )
-
-
-def _entry(world: World, frame: Array) -> Array | None:
-    """Return where the shaft's axis comes into the picture, in camera coordinates."""
-    along = np.linspace(-300.0, 0.0, 601)
-    points = frame[:3, :3] @ np.stack([0 * along, 0 * along, along]) + frame[:3, 3:4]
-    ahead = points[2] >= NEAR_MM
-    if not ahead.any():
-        return None
-    pixels = np.full((len(along), 2), np.nan)
-    pixels[ahead] = projected(world, points[:, ahead].T)
-    inside = _within(world, pixels)
-    if not inside.any():
-        return None
-    first = int(np.argmax(inside))
-    return np.append(points[:, first], 1.0)
-
-
-def _within(world: World, pixels: Array) -> NDArray[np.bool_]:
-    width, height = world.optics.camera.size
-    with np.errstate(invalid="ignore"):
-        x, y = pixels[..., 0], pixels[..., 1]
-        return (x >= -0.5) & (x < width - 0.5) & (y >= -0.5) & (y < height - 0.5)
-
-
-def projected(world: World, points: Array) -> Array:
-    """Return the pixels (N, 2) of points (N, 3) in camera coordinates."""
-    out = np.empty((len(points), 2))
-    lens = intrinsics_of(world.optics.camera).astype(np.float64)
-    _native.camera_project(lens, np.ascontiguousarray(points, np.float64), out)
-    return out
 
 
 def _keypoint(
@@ -160,8 +131,9 @@ def _keypoint(
 ) -> Keypoint:
     if point is None or point[2] < NEAR_MM:
         return Keypoint(name, 0.0, 0.0, 0)
-    x, y = projected(world, point[None, :3])[0].tolist()
-    if not bool(_within(world, np.asarray([x, y]))):
+    pixel = world.lens.pixels(point[None])[0]
+    x, y = pixel.tolist()
+    if not world.lens.sees(pixel):
         return Keypoint(name, x, y, 1)
     if labels is None or depth is None:
         return Keypoint(name, x, y, 2)

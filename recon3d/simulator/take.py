@@ -7,15 +7,15 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Final, Literal, cast, get_args
+from typing import Any, Final, cast, get_args
 
 from videoengine.errors import UsageError, nearest
 from videoengine.media_time import NS_PER_SECOND, parse_duration
+from videoengine.recon3d.simulator.optics import View
 from videoengine.recon3d.simulator.plan import TICK_NS, TICKS_PER_SECOND, Plan
+from videoengine.recon3d.simulator.randomness import LARGEST_SEED
 
-View = Literal["mono", "left", "right"]
 VIEWS: Final[tuple[View, ...]] = get_args(View)
-LARGEST_SEED: Final = 2**63 - 1
 SMALLEST_SIDE: Final = 64
 LARGEST_SIDE: Final = 4096
 SLOWEST_FPS: Final = 1

@@ -56,6 +56,16 @@ def pose(x: Array, y: Array, z: Array, origin: Array) -> Array:
     return out
 
 
+def inverse(transform: Array) -> Array:
+    """Return the inverses of rigid transforms (…, 4, 4)."""
+    out = np.zeros(transform.shape)
+    turned = np.swapaxes(transform[..., :3, :3], -1, -2)
+    out[..., :3, :3] = turned
+    out[..., :3, 3] = -(turned @ transform[..., :3, 3:])[..., 0]
+    out[..., 3, 3] = 1.0
+    return out
+
+
 def carried(transform: Array, point: Array) -> Array:
     """Return points (…, 3) of a frame in the frame that `transform` (…, 4, 4) leads to."""
     axes = transform[..., :3, :3]

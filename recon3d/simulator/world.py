@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from videoengine.recon3d.simulator.anatomy import Anatomy, Grid
 from videoengine.recon3d.simulator.kinematics import Kinematics, ToolPose
+from videoengine.recon3d.simulator.lens import Lens
 from videoengine.recon3d.simulator.optics import Optics, View, display_code
 from videoengine.recon3d.simulator.plan import TICKS_PER_SECOND, Incident, Outside, Plan
 from videoengine.recon3d.simulator.props import (
     Remains,
     carried,
     instrument_rows,
-    inverse,
     lead_instrument_on,
     lead_on,
     sleeve_row,
@@ -26,6 +26,7 @@ from videoengine.recon3d.simulator.room import Room
 from videoengine.recon3d.simulator.scenery import PROBE, Floats, Motion, Scenery, Shot, empty
 from videoengine.recon3d.simulator.stains import BLOOD, STEP_TICKS, WATER, Slope, Stains
 from videoengine.recon3d.simulator.state import METER_TICKS, MOST_DROPS, TICK_S, State
+from videoengine.recon3d.simulator.vectors import inverse
 
 Array = NDArray[np.float64]
 DEPTH_MM: Final = 62.0
@@ -48,12 +49,13 @@ class World:
         """Build nothing yet that a picture needs; that is done when the first is asked for."""
         self.plan, self.anatomy, self.optics = plan, anatomy, optics
         self.kinematics = Kinematics(plan, anatomy)
+        self.lens = Lens(optics.camera)
         self._view: View = view
         self._backend = backend
         self._key = Key(plan.seed).sub("world")
         self._seed = int(self._key.sub("noise").word(0) & 0x7FFFFFFF)
         self._is_tube = anatomy.name == "tube"
-        self._remains = Remains(plan, anatomy, self._key)
+        self.remains = Remains(plan, anatomy, self._key)
         self._block: tuple[int, list[tuple[ToolPose, ...]], Array] | None = None
 
     # --- surfaces ---------------------------------------------------------------------------------
@@ -378,7 +380,7 @@ class World:
         """Return instruments, clips, bag and sleeve in camera coordinates."""
         into_camera = inverse(pose)
         rows = [instrument_rows(tool, into_camera) for tool in tools]
-        rests = self._remains.blocks(seconds)
+        rests = self.remains.blocks(seconds)
         rows += [carried(block, into_camera) for _, block in rests]
         back = self.withdrawn_mm(seconds)
         if back is not None:
@@ -394,6 +396,6 @@ class World:
                 lead_on(block, still)
             for block, (site, _) in zip(rows[len(tools) :], rests, strict=False):
                 shifted = np.eye(4)
-                shifted[:3, 3] = self._remains.shift(site, seconds, next_seconds)
+                shifted[:3, 3] = self.remains.shift(site, seconds, next_seconds)
                 lead_on(block, into_next @ shifted @ pose)
         return np.concatenate(rows) if rows else empty()

@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from videoengine.recon3d.simulator import portable_math as pm
-from videoengine.recon3d.simulator.instruments import FORMS, form_of, keypoints_in_tool
+from videoengine.recon3d.simulator.instruments import FORMS, ends_in_tool, form_of
 from videoengine.recon3d.simulator.kinematics import Kinematics, ToolTracks
 from videoengine.recon3d.simulator.motions import MOTIONS
 from videoengine.recon3d.simulator.plan import Action, Plan, Site
@@ -267,8 +267,9 @@ def test_tips_lie_where_their_form_has_them(subject: Moving) -> None:
     tracks = kinematics.tool_tracks(every_tick(plan, 50))
     for at in range(len(tracks.sample)):
         form = form_of(plan.visits[tracks.visit[at]].instrument.name)
-        points = keypoints_in_tool(form, float(tracks.jaw_angle_rad[at]))
-        place = 0.5 * (points[2] + points[3])
+        measures = (form.reach_mm, form.offset_mm, tracks.jaw_angle_rad[at])
+        left, right = ends_in_tool(*(np.asarray([m]) for m in measures))[:, 0]
+        place = 0.5 * (left + right)
         place[2] *= form.tip_share
         assert np.abs(carried(tracks.world_from_tool[at], place) - tracks.tip_mm[at]).max() < 1e-9
         assert 0.0 <= tracks.jaw_angle_rad[at] <= form.jaw_max_rad
@@ -361,8 +362,10 @@ def test_every_instrument_of_the_vocabularies_has_a_form() -> None:
 def test_jaws_keep_their_length_and_open_to_both_sides() -> None:
     for form in FORMS.values():
         for angle in (0.0, 0.5 * form.jaw_max_rad, form.jaw_max_rad):
-            shaft, wrist, left, right = keypoints_in_tool(form, angle)
-            assert shaft[2] < wrist[2] < left[2]
+            measures = (form.reach_mm, form.offset_mm, angle)
+            left, right = ends_in_tool(*(np.asarray([m]) for m in measures))[:, 0]
+            assert left[2] == right[2] > 0.0
+            assert left[1] == right[1] == form.offset_mm
             assert left[0] == -right[0] >= 0.0
             assert np.hypot(left[0], left[2]) == pytest.approx(form.reach_mm)
 

@@ -33,7 +33,8 @@ from videoengine.recon3d.simulator.scenery import intrinsics_of
 from videoengine.recon3d.simulator.simulation import ARRAYS, Simulation
 from videoengine.recon3d.simulator.state import History, State
 from videoengine.recon3d.simulator.truth import SimulatedFrame
-from videoengine.recon3d.simulator.world import World, inverse
+from videoengine.recon3d.simulator.vectors import inverse
+from videoengine.recon3d.simulator.world import World
 
 Array = NDArray[Any]
 SIZE: Final = (64, 52)
