@@ -6,6 +6,7 @@ import json
 import re
 import socket
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final, NamedTuple, Self
@@ -42,7 +43,7 @@ def parse_address(written: str, option: str) -> Address:
     return Address(found["six"] or found["host"] or LOOPBACK, int(found["port"]))
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler, ABC):
     """Answers GET and HEAD; writes no log and names no version."""
 
     timeout = REQUEST_SECONDS
@@ -80,9 +81,9 @@ class Handler(BaseHTTPRequestHandler):
 
     do_HEAD = do_GET  # noqa: N815 - the base's name
 
+    @abstractmethod
     def respond(self, path: str) -> None:
         """Answer a request for `path`."""
-        raise NotImplementedError
 
 
 class _Server(ThreadingHTTPServer):

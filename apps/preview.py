@@ -167,30 +167,18 @@ class PreviewServer(LocalServer):
 
     def __init__(self, address: Address, feeds: Callable[[], Mapping[str, PreviewFeed]]) -> None:
         """Listen at once; `feeds` returns what there is to see, by stream id."""
-        places = threading.BoundedSemaphore(WATCHERS)
+        shown = feeds
 
         class Preview(_Preview):
-            def feeds(self) -> Mapping[str, PreviewFeed]:
-                return feeds()
-
-            def stream(self, feed: PreviewFeed) -> None:
-                if not places.acquire(blocking=False):
-                    self.refuse(503, "Too many are watching.")
-                    return
-                try:
-                    self.pictures(feed)
-                finally:
-                    places.release()
+            feeds = staticmethod(shown)
+            places = threading.BoundedSemaphore(WATCHERS)
 
         super().__init__(address, Preview, "--preview")
 
 
 class _Preview(Handler):
-    def feeds(self) -> Mapping[str, PreviewFeed]:
-        raise NotImplementedError
-
-    def stream(self, feed: PreviewFeed) -> None:
-        raise NotImplementedError
+    feeds: Callable[[], Mapping[str, PreviewFeed]]
+    places: threading.BoundedSemaphore
 
     def respond(self, path: str) -> None:
         if not self._from_here():
@@ -205,7 +193,7 @@ class _Preview(Handler):
         elif kind == "jpg":
             self.answer(200, "image/jpeg", feeds[name].jpeg())
         else:
-            self.stream(feeds[name])
+            self._stream(feeds[name])
 
     def _from_here(self) -> bool:
         """Tell whether the request names this machine: another site's name may lead here too."""
@@ -222,7 +210,16 @@ class _Preview(Handler):
         page = _PAGE.format(figures=figures, disclaimer=videoengine.DISCLAIMER).encode()
         self.answer(200, "text/html; charset=utf-8", page, Content_Security_Policy=POLICY)
 
-    def pictures(self, feed: PreviewFeed) -> None:
+    def _stream(self, feed: PreviewFeed) -> None:
+        if not self.places.acquire(blocking=False):
+            self.refuse(503, "Too many are watching.")
+            return
+        try:
+            self._pictures(feed)
+        finally:
+            self.places.release()
+
+    def _pictures(self, feed: PreviewFeed) -> None:
         """Send pictures until the stream or the client ends."""
         self.send_response(200)
         self.send_header("Connection", "close")
