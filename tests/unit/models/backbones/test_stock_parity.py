@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="pip install 'videoengine[models]'")
@@ -16,7 +15,6 @@ from videoengine.models.backbones.checkpoint import load_whole
 from videoengine.models.backbones.families import biomed_clip, dinov2, dinov3, endovit
 from videoengine.models.backbones.families import siglip as siglip_family
 from videoengine.models.backbones.families import video_transformers as video
-from videoengine.models.backbones.preprocessing import Preprocessing
 
 PUBLISHED = Path("published")
 ATOL = 2e-5
@@ -390,16 +388,3 @@ def test_word_pieces_equal_transformers(tmp_path: Path) -> None:
             ids, attended = ours.ids([text], 12)
             assert ids[0] == row["input_ids"], text
             assert list(map(int, attended[0])) == row["attention_mask"]
-
-
-@pytest.mark.parametrize("way", ["bilinear", "bicubic"])
-def test_resizing_gives_what_pillow_gives(way: Any) -> None:
-    image = pytest.importorskip("PIL.Image", reason="pip install 'videoengine[vision]'")
-    frames = np.random.default_rng(0).integers(0, 256, (1, 120, 200, 3), dtype=np.uint8)
-    pillow = image.fromarray(frames[0]).resize((64, 48), getattr(image.Resampling, way.upper()))
-    nothing: dict[str, Any] = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
-    how = Preprocessing((64, 48), interpolation=way, **nothing)
-    from videoengine.models.backbones.pixels import prepare
-
-    found = prepare(frames, how).numpy()[0].transpose(1, 2, 0) * 255
-    assert np.abs(found - np.asarray(pillow, np.float32)).max() <= 1.01  # Pillow rounds each pass
