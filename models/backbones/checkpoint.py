@@ -148,11 +148,6 @@ def _first_sentence(error: BaseException) -> str:
     return text.split(". ")[0][:160] or type(error).__name__
 
 
-def stripped(tensors: Mapping[str, Tensor], prefix: str) -> Tensors:
-    """Return the tensors whose keys start with `prefix`, without it."""
-    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-
-
 def load_whole(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
     """Give a network its weights: every key must fit, and every value be finite.
 

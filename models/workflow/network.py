@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from videoengine.models.workflow.terms import STATES
+
 STRIDE: Final = 4
 """Of the maps that the heads write."""
 
@@ -29,8 +31,8 @@ class NetworkConfig:
     widths: tuple[int, int, int, int] = (32, 64, 128, 192)
     depths: tuple[int, int, int, int] = (1, 2, 2, 1)
     decoder: int = 48
-    states: int = 4
-    """Whole-picture answers: in the body, smoke, soiled lens, polyp."""
+    states: int = len(STATES)
+    """Whole-picture answers."""
 
     @property
     def features(self) -> int:

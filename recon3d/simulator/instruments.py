@@ -22,7 +22,6 @@ class Form:
     """Measures of one kind of instrument."""
 
     name: str
-    shaft_radius_mm: float
     reach_mm: float
     """Length of the jaws, or of what stands in their place, from the wrist to its end."""
     jaw_max_rad: float
@@ -38,19 +37,19 @@ class Form:
 FORMS: Final = {
     form.name: form
     for form in (
-        Form("grasper", 2.5, 18.0, 0.95),
-        Form("bipolar", 2.5, 16.0, 0.60),
-        Form("hook", 2.5, 13.0, 0.0, offset_mm=2.6, sideways=True),
-        Form("scissors", 2.5, 15.0, 0.85),
-        Form("clipper", 5.0, 17.0, 0.50),
-        Form("irrigator", 2.5, 10.0, 0.0),
-        Form("snare", 1.2, 16.0, 0.90, tip_share=0.6),
-        Form("biopsy_forceps", 1.2, 5.0, 1.20),
-        Form("injection_needle", 1.2, 6.0, 0.0),
-        Form("clip_applier", 1.3, 8.0, 1.00),
+        Form("grasper", 18.0, 0.95),
+        Form("bipolar", 16.0, 0.60),
+        Form("hook", 13.0, 0.0, offset_mm=2.6, sideways=True),
+        Form("scissors", 15.0, 0.85),
+        Form("clipper", 17.0, 0.50),
+        Form("irrigator", 10.0, 0.0),
+        Form("snare", 16.0, 0.90, tip_share=0.6),
+        Form("biopsy_forceps", 5.0, 1.20),
+        Form("injection_needle", 6.0, 0.0),
+        Form("clip_applier", 8.0, 1.00),
     )
 }
-PLAIN: Final = Form("plain", 2.5, 15.0, 0.6)
+PLAIN: Final = Form("plain", 15.0, 0.6)
 """Stands in for an instrument of a vocabulary that this module does not know."""
 
 

@@ -18,7 +18,6 @@ from videoengine.recon3d.simulator.truth import (
 
 TIP_POINTS = ("jaw_left", "jaw_right")
 NOWHERE = (float("nan"), float("nan"))
-MATRIX = 16
 TIP = 5
 ROW = 3
 

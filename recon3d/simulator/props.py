@@ -23,6 +23,7 @@ from videoengine.recon3d.simulator.piece import BAG_TARGET
 from videoengine.recon3d.simulator.plan import TICKS_PER_SECOND, Plan, Site
 from videoengine.recon3d.simulator.portable_math import TAU
 from videoengine.recon3d.simulator.randomness import Key
+from videoengine.recon3d.simulator.truth import TRACK_VALUES
 from videoengine.recon3d.simulator.vectors import inverse
 
 Rows = NDArray[np.float32]
@@ -31,7 +32,6 @@ SLEEVE_MM: Final = 6.2
 CLIP_MM: Final = (3.4, 0.62)
 """Half length and radius of a clip."""
 MOST_CLIPS: Final = 24
-MOST_TRACKS: Final = 255
 
 
 def carried(rows: Rows, pose: Array) -> Rows:
@@ -56,7 +56,7 @@ def instrument_rows(tool: ToolPose, into_camera: Array) -> Rows:
         form_of(tool.visit.instrument.name, tool.reach_mm),
         _frames(tool, into_camera),
         instrument_id=tool.visit.instrument.id,
-        track=tool.visit.number % MOST_TRACKS,
+        track=tool.visit.number % TRACK_VALUES,
     )
 
 

@@ -12,8 +12,14 @@ from videoengine.recon3d.simulator.instruments import ends_in_tool, form_of
 from videoengine.recon3d.simulator.kinematics import ToolPose
 from videoengine.recon3d.simulator.lens import NEAR_MM
 from videoengine.recon3d.simulator.plan import TICKS_PER_SECOND
-from videoengine.recon3d.simulator.props import MOST_TRACKS
-from videoengine.recon3d.simulator.truth import Box, FrameTruth, Keypoint, PolypTruth, ToolTruth
+from videoengine.recon3d.simulator.truth import (
+    TRACK_VALUES,
+    Box,
+    FrameTruth,
+    Keypoint,
+    PolypTruth,
+    ToolTruth,
+)
 from videoengine.recon3d.simulator.vectors import carried, inverse
 from videoengine.recon3d.simulator.world import World
 from videoengine.vocabularies import vocabulary
@@ -77,7 +83,7 @@ def _tool(
         label=tool.visit.instrument,
         box=None
         if labels is None
-        else box_of(labels[..., 2] == tool.visit.number % MOST_TRACKS + 1),
+        else box_of(labels[..., 2] == tool.visit.number % TRACK_VALUES + 1),
         keypoints=_keypoints(world, tool, into_camera, labels, depth),
         world_from_tool=tool.world_from_tool,
         jaw_angle_rad=tool.jaw_angle_rad,
@@ -138,7 +144,7 @@ def _keypoint(
     if labels is None or depth is None:
         return Keypoint(name, x, y, 2)
     row, column = round(y), round(x)
-    own = labels[row, column, 2] == track % MOST_TRACKS + 1
+    own = labels[row, column, 2] == track % TRACK_VALUES + 1
     hidden = not own and 0 < depth[row, column] < point[2] - HIDDEN_MM
     return Keypoint(name, x, y, 1 if hidden else 2)
 

@@ -29,8 +29,6 @@ TRACK_VALUES: Final = 255
 
 Box = tuple[float, float, float, float]
 """x, y, width, height as fractions of the picture."""
-Visibility = Literal[0, 1, 2]
-"""0 not there, 1 hidden or outside of the picture, 2 visible."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +39,7 @@ class Keypoint:
     x: float
     y: float
     visibility: int
+    """0 not there, 1 hidden or outside of the picture, 2 visible."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
