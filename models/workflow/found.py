@@ -9,10 +9,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from videoengine.models.metrics.boxes import box_iou
 from videoengine.models.workflow.network import Answers
 
 MOST: Final = 8
 """Instruments that are looked for in a picture."""
+REPEATED: Final = 0.5
+"""Overlap with a surer box of the same instrument from which a box says nothing new."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,8 @@ def found_in(answers: Answers, picture: int, *, threshold: float) -> list[Found]
         instrument, pixel = divmod(place, height * width)
         row, column = divmod(pixel, width)
         box = _box(answers.sides[picture, :, row, column].tolist(), row, column, height, width)
-        if any(one.instrument == instrument and overlap(one.box, box) > 0.5 for one in found):
+        same = [one.box for one in found if one.instrument == instrument]
+        if same and box_iou(same, [box]).max() > REPEATED:
             continue
         verbs = answers.verb[picture, :, row, column].softmax(0)
         targets = answers.target[picture, :, row, column].softmax(0)
@@ -67,15 +71,6 @@ def _box(
         max(right - left, 0.0) / width,
         max(bottom - top, 0.0) / height,
     )
-
-
-def overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> float:
-    """Return the intersection of two boxes over their union, 0 to 1."""
-    width = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
-    height = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
-    shared = max(width, 0.0) * max(height, 0.0)
-    union = a[2] * a[3] + b[2] * b[3] - shared
-    return shared / union if union > 0 else 0.0
 
 
 def tool_mask(answers: Answers, picture: int) -> Tensor:

@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch", reason="needs the extra: pip install 'video
 if TYPE_CHECKING:
     from torch import Tensor
 
-from videoengine.models.workflow.found import found_in, overlap, tool_mask
+from videoengine.models.workflow.found import found_in, tool_mask
 from videoengine.models.workflow.network import Answers, FrameNetwork, NetworkConfig
 from videoengine.models.workflow.temporal import PhaseNetwork, TemporalConfig
 
@@ -107,11 +107,6 @@ def test_a_box_that_repeats_a_surer_one_is_left_out_and_none_is_none() -> None:
         answers.center[0, 0, 5, column] = score
         answers.sides[0, :, 5, column] = 4.0
     assert len(found_in(answers, 0, threshold=0.3)) == 1
-
-
-def test_overlap_is_that_of_the_areas() -> None:
-    assert overlap((0, 0, 0.5, 0.5), (0.25, 0, 0.5, 0.5)) == pytest.approx(1 / 3)
-    assert overlap((0, 0, 0.1, 0.1), (0.5, 0.5, 0.1, 0.1)) == 0
 
 
 def test_the_tool_mask_is_the_chance_of_any_instrument() -> None:
