@@ -89,13 +89,3 @@ def test_the_text_of_a_preprocessing_changes_with_every_part() -> None:
         Preprocessing((4, 4), frames=8).text(),
     }
     assert len(texts) == 4
-
-
-@pytest.mark.parametrize("way", ["bilinear", "bicubic"])
-def test_resizing_gives_what_pillow_gives(way: Any) -> None:
-    image = pytest.importorskip("PIL.Image", reason="pip install 'videoengine[vision]'")
-    frames = np.random.default_rng(0).integers(0, 256, (1, 120, 200, 3), dtype=np.uint8)
-    pillow = image.fromarray(frames[0]).resize((64, 48), getattr(image.Resampling, way.upper()))
-    how = Preprocessing((64, 48), interpolation=way, **PLAIN)
-    found = prepare(frames, how)[0].transpose(1, 2, 0) * 255
-    assert np.abs(found - np.asarray(pillow, np.float32)).max() <= 1.01  # Pillow rounds each pass
