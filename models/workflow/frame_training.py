@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -14,15 +14,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from videoengine.models.workflow.network import Answers, FrameNetwork
-from videoengine.models.workflow.samples import Samples
+from videoengine.models.workflow.alterations import geometric, photometric
+from videoengine.models.workflow.network import Answers, FrameNetwork, NetworkConfig
+from videoengine.models.workflow.samples import NONE, Samples
+from videoengine.models.workflow.terms import PROCEDURES, STATES, outputs
 
 WARM_UP: Final = 0.05
 """Share of the steps in which the rate rises."""
 CLIPPED_NORM: Final = 5.0
+CHECKPOINT: Final = 200
+INSIDE: Final = STATES.index("in_body")
 WEIGHTS: Final = {
     "mask": 1.0, "center": 1.0, "sides": 1.0, "verb": 0.3, "target": 0.3, "presence": 1.0,
-    "states": 0.5,
+    "states": 0.5, "procedure": 0.2,
 }  # fmt: skip
 
 
@@ -38,41 +42,35 @@ class Batch:
     """(M, 8): picture, output, center x, center y, width, height (fractions), verb, target."""
     states: Tensor
     """(B, states); NaN unknown."""
+    procedure: Tensor
+    """(B,), int64: place in PROCEDURES; −1 out of the body, where none can be told."""
 
 
 def batch_of(chosen: Sequence[tuple[Samples, int]], rng: np.random.Generator | None) -> Batch:
     """Return a batch; with `rng` pictures are altered as recorders and codecs alter them."""
     pictures = [samples.picture(number) for samples, number in chosen]
     if rng is not None:
-        pictures = [_altered(picture, rng) for picture in pictures]
+        pictures = [photometric(picture, rng) for picture in pictures]
     rows: list[NDArray[np.float32]] = []
     for place, (samples, number) in enumerate(chosen):
         own = samples.tools[samples.tools[:, 0] == number].copy()
         own[:, 0] = place
         rows.append(own)
     stacked = np.ascontiguousarray(np.stack(pictures).transpose(0, 3, 1, 2))
+    seen = torch.from_numpy(stacked).float().div_(255.0)
+    mask = torch.from_numpy(np.stack([s.mask[n] for s, n in chosen]).astype(np.int64))
+    tools = torch.from_numpy(np.concatenate(rows))
+    if rng is not None:
+        seen, mask, tools = geometric(seen, mask, tools, rng)
+    states = np.stack([s.states[n] for s, n in chosen])
+    own_procedure = np.asarray([PROCEDURES.index(s.procedure) for s, _ in chosen], np.int64)
     return Batch(
-        pictures=torch.from_numpy(stacked).float().div_(255.0),
-        mask=torch.from_numpy(np.stack([s.mask[n] for s, n in chosen]).astype(np.int64)),
-        tools=torch.from_numpy(np.concatenate(rows)),
-        states=torch.from_numpy(np.stack([s.states[n] for s, n in chosen])),
+        pictures=seen,
+        mask=mask,
+        tools=tools,
+        states=torch.from_numpy(states),
+        procedure=torch.from_numpy(np.where(states[:, INSIDE] == 1.0, own_procedure, NONE)),
     )
-
-
-def _altered(picture: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Return a picture with another exposure, gamma, balance, softness and grain."""
-    x = picture.astype(np.float32) / 255.0
-    x = np.power(x, np.float32(math.exp(rng.normal(0.0, 0.18))))
-    x = x * np.exp(rng.normal(0.0, [0.10, 0.06, 0.10])).astype(np.float32)
-    gray = x.mean(axis=2, keepdims=True)
-    x = gray + (x - gray) * np.float32(math.exp(rng.normal(0.0, 0.2)))
-    if rng.random() < 0.3:  # a softer lens
-        x[1:-1, 1:-1] = (
-            x[1:-1, 1:-1] + x[:-2, 1:-1] + x[2:, 1:-1] + x[1:-1, :-2] + x[1:-1, 2:]
-        ) / np.float32(5.0)
-    grain = rng.standard_normal(x.shape, np.float32) * np.float32(rng.uniform(0.0, 0.025))
-    altered: NDArray[np.uint8] = np.clip((x + grain) * 255.0, 0.0, 255.0).astype(np.uint8)
-    return altered
 
 
 def losses(answers: Answers, batch: Batch) -> dict[str, Tensor]:
@@ -89,6 +87,10 @@ def losses(answers: Answers, batch: Batch) -> dict[str, Tensor]:
         "presence": functional.binary_cross_entropy_with_logits(answers.presence, present),
         "states": _known(answers.states, batch.states.to(device)),
     }
+    inside = batch.procedure.to(device) != NONE
+    if bool(inside.any()):
+        said, wanted_procedure = answers.procedure[inside], batch.procedure.to(device)[inside]
+        found["procedure"] = functional.cross_entropy(said, wanted_procedure)
     if len(tools):
         at = (picture, slice(None), rows, columns)
         wanted = sides_of(tools, rows, columns, answers.center.shape[-2:])
@@ -197,7 +199,55 @@ class FrameTrainer:
 
     def load(self, path: Path) -> None:
         """Go on from what `save` wrote."""
-        state = torch.load(path, weights_only=True)
+        state = torch.load(path, weights_only=True, map_location="cpu")
         self.network.load_state_dict(state["network"])
         self._adam.load_state_dict(state["adam"])
         self.done = state["done"]
+
+
+def train_frames(
+    sets: Sequence[Samples],
+    checkpoint: Path,
+    *,
+    steps: int,
+    seed: int = 1,
+    size: int = 16,
+    device: str = "cpu",
+    told: Callable[[int, dict[str, float]], None] | None = None,
+) -> FrameNetwork:
+    """Return a frame network taught by these sets; goes on from `checkpoint` where it exists.
+
+    Every step draws its pictures, and how they are altered, from its own number, so a run that was
+    cut off reaches the weights of one that was not, but for the order in which threads add up.
+
+    Args:
+        sets: Pictures of one size make a batch; sizes take turns by their share.
+        checkpoint: File that is written every CHECKPOINT steps.
+        steps: Batches in all.
+        seed: Of the first weights and of every draw.
+        size: Pictures in a batch.
+        device: Where the network learns.
+        told: Called after each step with its number and the terms of the loss.
+    """
+    torch.manual_seed(seed)
+    network = FrameNetwork(NetworkConfig(*outputs()))
+    network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    trainer = FrameTrainer(network, steps=steps)
+    if checkpoint.exists():
+        trainer.load(checkpoint)
+    groups: dict[tuple[int, int], list[Samples]] = {}
+    for samples in sets:
+        groups.setdefault(samples.size, []).append(samples)
+    shares = np.asarray([sum(map(len, group)) for group in groups.values()], np.float64)
+    while trainer.done < steps:
+        rng = np.random.default_rng([seed, trainer.done])
+        group = list(groups.values())[rng.choice(len(groups), p=shares / shares.sum())]
+        chosen = [group[k] for k in rng.integers(len(group), size=size)]
+        batch = batch_of([(one, int(rng.integers(len(one)))) for one in chosen], rng)
+        batch.pictures = batch.pictures.to(device).contiguous(memory_format=torch.channels_last)
+        terms = trainer.step(batch)
+        if trainer.done % CHECKPOINT == 0 or trainer.done == steps:
+            trainer.save(checkpoint)
+        if told is not None:
+            told(trainer.done, terms)
+    return network.eval()

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from videoengine.models.workflow.terms import STATES
+from videoengine.models.workflow.terms import PROCEDURES, STATES
 
 STRIDE: Final = 4
 """Of the maps that the heads write."""
@@ -33,6 +33,7 @@ class NetworkConfig:
     decoder: int = 48
     states: int = len(STATES)
     """Whole-picture answers."""
+    procedures: int = len(PROCEDURES)
 
     @property
     def features(self) -> int:
@@ -60,6 +61,8 @@ class Answers:
     """(B, instruments)."""
     states: Tensor
     """(B, states)."""
+    procedure: Tensor
+    """(B, procedures)."""
 
 
 def _convolution(inputs: int, outputs: int, size: int = 3, stride: int = 1) -> nn.Sequential:
@@ -142,6 +145,7 @@ class FrameNetwork(nn.Module):
         self.target = nn.Conv2d(width, config.targets, 1)
         self.presence = nn.Linear(config.features + config.instruments, config.instruments)
         self.states = nn.Linear(config.features, config.states)
+        self.procedure = nn.Linear(config.features, config.procedures)
         self.center.bias = nn.Parameter(torch.full((config.instruments,), -4.0))  # centers are rare
 
     def forward(self, pictures: Tensor) -> Answers:
@@ -165,4 +169,5 @@ class FrameNetwork(nn.Module):
             target=self.target(doing),
             presence=self.presence(torch.cat([pooled, strongest], dim=1)),
             states=self.states(pooled),
+            procedure=self.procedure(pooled),
         )

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from videoengine.frames import Frame
 from videoengine.models.workflow.network import STRIDE
-from videoengine.models.workflow.terms import slots_of
+from videoengine.models.workflow.terms import slots_of, terms_of
 from videoengine.sources import Source, Truth, with_truth
 from videoengine.streams import open_source
 from videoengine.streams.jpeg import JpegEncoder
@@ -28,6 +28,9 @@ from videoengine.streams.jpeg import JpegEncoder
 QUALITY: Final = 4
 """Quantizer scale of the JPEG pictures: about what an H.264 recording leaves."""
 NONE: Final = -1
+VISIBLE: Final = (0.0005, 0.003)
+"""Share of a picture from which a polyp may be, and is, said to be seen."""
+POLYP: Final = "polyp"
 TOOL_COLUMNS: Final = ("frame", "instrument", "x", "y", "width", "height", "verb", "target")
 
 
@@ -123,12 +126,15 @@ def _gathered(source: Source, procedure: str) -> Samples:
     states: list[list[float]] = []
     course: list[list[float]] = []
     slots = slots_of(procedure)
-    for number, (frame, truth) in enumerate(with_truth(source, arrays=["mask/instrument"])):
+    arrays = ["mask/instrument"]
+    if "region" in getattr(source, "truth_arrays", ()):
+        arrays.append("region")
+    for number, (frame, truth) in enumerate(with_truth(source, arrays=arrays)):
         pictures.append(encoder.encode(frame.pixels.rgb()))
         small = truth.array("mask/instrument").array[STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE]
         masks.append(np.where(small > 0, small + slots.instrument, 0).astype(np.uint8))
         tools += _tools(truth, procedure, number)
-        states.append(_states(truth))
+        states.append([*_states(truth), _polyp(truth, procedure)])
         course.append(_course(truth, frame))
     return Samples(
         procedure=procedure,
@@ -167,7 +173,20 @@ def _states(truth: Truth) -> list[float]:
     inside = truth.of("privacy")[0].payload["decision"] == "allow"
     quality = [event.payload for event in truth.of("quality")]
     smoke, soiling = (quality[0][k] if quality else np.nan for k in ("smoke", "soiling"))
-    return [float(inside), smoke, soiling, np.nan]
+    return [float(inside), smoke, soiling]
+
+
+def _polyp(truth: Truth, procedure: str) -> float:
+    """Return 1 where a polyp is seen, 0 where none is, NaN where it is too small to say."""
+    targets = [label.name for label in terms_of(procedure).target.labels]
+    region = [array.array for array in truth.arrays if array.name == "region"]
+    if POLYP not in targets:
+        return 0.0
+    if not region:
+        return np.nan
+    share = float((region[0] == targets.index(POLYP) + 1).mean())
+    low, high = VISIBLE
+    return 1.0 if share >= high else np.nan if share >= low else 0.0
 
 
 def _course(truth: Truth, frame: Frame) -> list[float]:

@@ -8,7 +8,7 @@ of its grid, v along the rows.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,10 @@ from numpy.typing import NDArray
 from videoengine.recon3d.simulator.plan import Site
 
 Array = NDArray[np.float64]
+USUAL: Final = "usual"
+RARE: Final = 0.75
+"""Share of patients of the usual build; trainers leave the others out, so that scorers meet them
+for the first time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,8 @@ class Anatomy(Protocol):
     """One patient's surface."""
 
     name: str
+    build: str
+    """The patient's: USUAL, or what is larger than in three patients of four."""
     ports: Array
     """(P, 3): where instruments enter, world mm."""
     scope_port: Array

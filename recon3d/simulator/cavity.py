@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 
 from videoengine.recon3d.simulator import portable_math as pm
-from videoengine.recon3d.simulator.anatomy import Array, Grid, Paint
+from videoengine.recon3d.simulator.anatomy import RARE, USUAL, Array, Grid, Paint
 from videoengine.recon3d.simulator.cavity_paint import Canvas, paint_cavity
 from videoengine.recon3d.simulator.painting import (
     BILLOW,
@@ -55,6 +55,7 @@ class Cavity:
         self._fundus = (-2 + 8 * (draw[4] - 0.5), 27 + 6 * (draw[5] - 0.5))
         self._neck = (6 + 4 * (draw[6] - 0.5), 1 + 4 * (draw[7] - 0.5))
         self._bulge = 11.5 + 4.0 * draw[8]
+        self.build = "distended" if draw[8] > RARE else USUAL
         self._duct_end = (13 + 5 * (draw[9] - 0.5), -17 + 4 * (draw[10] - 0.5))
         self._artery_end = (-6 + 5 * (draw[11] - 0.5), -12 + 4 * (draw[12] - 0.5))
         self._breath = (3.0 + 3.5 * draw[26], 0.2 + 0.08 * draw[27], draw[28])

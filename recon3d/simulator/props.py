@@ -95,6 +95,8 @@ class Remains:
         """Look up when the bag is there; `key` draws its folds."""
         self._anatomy = anatomy
         self._clips = [one for one in plan.incidents if one.kind == "clip"]
+        self._ups: dict[Site, Array] = {}
+        """Normals where clips sit: a normal costs four times what a point does."""
         actions = [a for v in plan.visits for a in v.actions if a.target.name == BAG_TARGET]
         self.bag: tuple[int, int] | None = None
         """First tick of the bag, and one after its last."""
@@ -121,7 +123,9 @@ class Remains:
 
     def _clip(self, site: Site, seconds: float) -> Rows:
         u, v = self._anatomy.locate(site)
-        at, up = self._anatomy.point(u, v, seconds), self._anatomy.normal(u, v)
+        if site not in self._ups:
+            self._ups[site] = self._anatomy.normal(u, v)
+        at, up = self._anatomy.point(u, v, seconds), self._ups[site]
         across = np.cross(up, np.asarray([0.28, 0.9, 0.1]))
         across = across / max(float(np.linalg.norm(across)), 1e-6)
         half, radius = CLIP_MM

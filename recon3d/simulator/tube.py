@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from videoengine.recon3d.simulator import portable_math as pm
-from videoengine.recon3d.simulator.anatomy import Array, Grid, Paint
+from videoengine.recon3d.simulator.anatomy import RARE, USUAL, Array, Grid, Paint
 from videoengine.recon3d.simulator.painting import (
     BILLOW,
     RIDGED,
@@ -53,6 +53,7 @@ class Tube:
         self._noise = int(self._key.sub("noise").word(0) & 0x7FFFFFFF)
         draw = self._key.sub("shape").fractions(16)
         self._radius = 19.0 + 5.0 * draw[0]
+        self.build = "wide" if draw[0] > RARE else USUAL
         self._period = 24.0 + 9.0 * draw[1]
         self._fold = 0.24 + 0.12 * draw[2]
         self._colors = draw[3:9]
