@@ -96,9 +96,9 @@ class Video:
         rows = self.labels.boxes
         return BoxSet.of([r[0] for r in rows], [r[1] for r in rows], [r[2] for r in rows])
 
-    def said_boxes(self, course: Course) -> BoxSet:
-        """Return what was found in annotated frames."""
-        found = self.looked.boxes(course)
+    def said_boxes(self, course: Course, *, stated: bool = False) -> BoxSet:
+        """Return what was found in annotated frames, or only what is sure enough to be stated."""
+        found = self.looked.boxes(course, stated=stated)
         kept = self.known[found.image]
         return BoxSet(found.image[kept], found.label[kept], found.box[kept], found.score[kept])
 
@@ -172,6 +172,9 @@ def cholect50(bundle: Bundle, videos: Sequence[Video]) -> dict[str, Any]:
     found["median_true_box_everywhere"] = scores.detection(
         boxes, everywhere(boxes, videos), tools, OVERLAPS, coco=False
     )
+    stated = [v.said_boxes(course, stated=True) for v in videos]
+    found["tips_covered"] = covered(boxes, stated)
+    found["tips_covered_by_the_median_box"] = covered(boxes, everywhere(boxes, videos))
     found["triplet"] = scores.triplets([triplet_video(v, course) for v in videos],
                                        triplet_classes(PROCEDURE))  # fmt: skip
     return found
@@ -190,6 +193,31 @@ def everywhere(truth: Sequence[BoxSet], videos: Sequence[Video]) -> list[BoxSet]
         )
         for v in videos
     ]
+
+
+def covered(truth: Sequence[BoxSet], said: Sequence[BoxSet]) -> dict[str, Any]:
+    """Return how far stated boxes hold the true ones, which end at the tip where ours do not.
+
+    A box of the same instrument holds a true one when at least half of it lies inside.
+    """
+    recall: list[float] = []
+    precision: list[float] = []
+    for true, stated in zip(truth, said, strict=True):
+        low = np.maximum(true.box[:, None, :2], stated.box[None, :, :2])
+        ends = [one.box[:, :2] + one.box[:, 2:] for one in (true, stated)]
+        shared = np.clip(np.minimum(ends[0][:, None], ends[1][None]) - low, 0, None).prod(axis=2)
+        held = shared >= 0.5 * true.box[:, None, 2:].prod(axis=2)
+        held &= true.image[:, None] == stated.image[None]
+        held &= true.label[:, None] == stated.label[None]
+        recall += held.any(axis=1).tolist()
+        precision += held.any(axis=0).tolist()
+    areas = np.concatenate([one.box[:, 2:].prod(axis=1) for one in said])
+    return {
+        "recall": scores.rounded(float(np.mean(recall))),
+        "precision": scores.rounded(float(np.mean(precision))) if precision else None,
+        "stated": len(precision),
+        "median_area": scores.rounded(float(np.median(areas))) if precision else None,
+    }
 
 
 def triplet_video(video: Video, course: Course) -> TripletVideo:
@@ -218,6 +246,9 @@ def tables(document: dict[str, Any]) -> str:
              f"median true box everywhere {scores.cell(flat[f'map_at_{at}'])}"]
             for at in OVERLAPS
         ),
+        ["half of a true box in a stated one: recall, precision; median area of the stated",
+         _held(found["tips_covered"]),
+         f"median true box everywhere {_held(found['tips_covered_by_the_median_box'])}"],
         ["phase accuracy", scores.cell(plain["accuracy"]),
          f"commonest phase {scores.cell(common['accuracy'])}"],
         ["· a step a second, the last picture held", scores.cell(held["accuracy"]), ""],
@@ -239,6 +270,10 @@ def tables(document: dict[str, Any]) -> str:
         _listed(document["out_of_body"]),
     ]
     return "\n\n".join(parts)
+
+
+def _held(row: dict[str, Any]) -> str:
+    return ", ".join(_number(row[key]) for key in ("recall", "precision", "median_area"))
 
 
 def _number(value: float | None) -> str:

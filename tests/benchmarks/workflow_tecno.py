@@ -8,6 +8,7 @@ checkpoint (2 stages, 8 layers, 32 maps, 132,846 parameters).
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Final
 
 import torch
@@ -77,8 +78,7 @@ def folded(network: nn.Module) -> nn.Module:
     """Fold every normalization into its convolution and lay memory out as ours has it."""
     for module in network.modules():
         layers = dict(module.named_children())
-        names = list(layers)
-        for name, following in zip(names, names[1:], strict=False):
+        for name, following in pairwise(layers):
             first, second = layers[name], layers[following]
             if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
                 setattr(module, name, fuse_conv_bn_eval(first, second))

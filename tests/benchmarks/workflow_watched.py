@@ -76,14 +76,15 @@ class Looked:
                 break
         return state.decision()
 
-    def boxes(self, course: Course) -> BoxSet:
-        """Return all that was found of the procedure, also what is too unsure to be stated."""
+    def boxes(self, course: Course, *, stated: bool = False) -> BoxSet:
+        """Return all that was found of the procedure, or only what is sure enough to be stated."""
+        asked = course if stated else asked_for_all(course)
         image: list[int] = []
         label: list[int] = []
         box: list[tuple[float, ...]] = []
         score: list[float] = []
         for number, one in enumerate(self.seen):
-            for sighting in sightings(one.found, self.procedure, asked_for_all(course)):
+            for sighting in sightings(one.found, self.procedure, asked):
                 image.append(number)
                 label.append(sighting.instrument)
                 box.append(sighting.box)
