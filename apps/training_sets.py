@@ -68,7 +68,9 @@ def render(
     done = len(wanted) - len(missing)
     told(done, len(wanted))
     before = os.environ.get("OMP_NUM_THREADS")
-    os.environ["OMP_NUM_THREADS"] = "1"  # as many renderers as cores: threads in each would only wait
+    os.environ["OMP_NUM_THREADS"] = (
+        "1"  # as many renderers as cores: threads in each would only wait
+    )
     # a fresh interpreter each: a fork of a process that has used torch may hang
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         running = [
@@ -84,4 +86,3 @@ def render(
     else:
         os.environ["OMP_NUM_THREADS"] = before
     return [file_of(folder, one.uri) for one in wanted]
-

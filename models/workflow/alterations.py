@@ -1,4 +1,4 @@
-"""Pictures altered as scopes, recorders and codecs alter them, so that no look is learned by heart."""
+"""Pictures altered as scopes, recorders and codecs alter them: no look is learned by heart."""
 
 from __future__ import annotations
 
