@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from videoengine.models.workflow.terms import PROCEDURES, STATES
+from videoengine.models.backbones.backbone import Encoded
+from videoengine.models.workflow.terms import PROCEDURES, STATES, outputs
 
 STRIDE: Final = 4
 """Of the maps that the heads write."""
@@ -124,6 +125,26 @@ class Trunk(nn.Module):
         return maps
 
 
+def pooled_features(maps: list[Tensor]) -> Tensor:
+    """Return the means (B, D) of the two coarsest maps, side by side."""
+    return torch.cat([maps[2].mean((2, 3)), maps[3].mean((2, 3))], dim=1)
+
+
+class TrunkBackbone(nn.Module):
+    """The trunk alone, as a backbone of `models/backbones`; its patches have stride 16."""
+
+    def __init__(self) -> None:
+        """Make an untrained trunk of the usual size."""
+        super().__init__()
+        config = NetworkConfig(*outputs())
+        self.trunk = Trunk(config.widths, config.depths)
+
+    def forward(self, pixels: Tensor) -> Encoded:
+        """Return features of pictures (B, 3, H, W) that `Preprocessing` made ready."""
+        maps = self.trunk(pixels)
+        return Encoded(pooled_features(maps), maps[2].permute(0, 2, 3, 1))
+
+
 class FrameNetwork(nn.Module):
     """Answers of one picture."""
 
@@ -158,7 +179,7 @@ class FrameNetwork(nn.Module):
         x = self.smooth(x)
         dense, doing = self.dense(x), self.doing(x)
         mask = self.mask(dense)
-        pooled = torch.cat([maps[2].mean((2, 3)), maps[3].mean((2, 3))], dim=1)
+        pooled = pooled_features(maps)
         strongest = (mask[:, 1:] - mask[:, :1]).flatten(2).amax(dim=2).clamp(-8.0, 8.0)
         return Answers(
             features=pooled,

@@ -189,4 +189,5 @@ def fit_line(scores: NDArray[Any], right: NDArray[Any]) -> tuple[float, float]:
         return loss
 
     search.step(closure)  # type: ignore[no-untyped-call]
-    return float(line[0]), float(line[1])
+    slope, offset = line.detach().tolist()
+    return slope, offset

@@ -44,6 +44,7 @@ def painted(seed: int = 0, count: int = 6) -> Batch:
         torch.from_numpy(mask),
         torch.tensor(rows, dtype=torch.float32),
         torch.tensor([[1.0, 0.0, float("nan"), float("nan")]] * count),
+        torch.tensor([0, 1] * (count // 2)),
     )
 
 
@@ -69,7 +70,9 @@ def test_losses_of_the_truth_are_nothing() -> None:
 
 def test_a_batch_without_instruments_has_a_loss() -> None:
     batch = painted()
-    empty = Batch(batch.pictures, batch.mask * 0, batch.tools[:0], batch.states)
+    empty = Batch(
+        batch.pictures, batch.mask * 0, batch.tools[:0], batch.states, batch.procedure
+    )
     terms = losses(FrameNetwork(CONFIG)(empty.pictures), empty)
     assert set(terms) == {"mask", "center", "presence", "states"}
     assert all(torch.isfinite(term) for term in terms.values())
