@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from videoengine.apps.live_resume import resume_live
 from videoengine.apps.report import write_report
@@ -21,20 +21,23 @@ from videoengine.apps.session import (
     resolved_config,
 )
 from videoengine.apps.source_record import LIVE, record_source, reopen_source
+from videoengine.canonical import rounded
 from videoengine.case import Case
 from videoengine.engine import Engine, Progress
 from videoengine.errors import CaseError, UsageError, redact
 from videoengine.events import Event
-from videoengine.presets import DEFAULT
 from videoengine.sources import Source
 from videoengine.streams import PacedSource, open_source
+
+PROCEDURE: Final = "procedure"
+"""Stage that states which procedure it is."""
 
 
 def analyze(
     source: str,
     out: str | Path,
     *,
-    preset: str = DEFAULT,
+    preset: str | None = None,
     stages: Sequence[str] | None = None,
     procedure: str | None = None,
     modality: str | None = None,
@@ -52,9 +55,10 @@ def analyze(
     Args:
         source: Path of a video file or image folder, or the URI of a source plug-in.
         out: Case directory to make; nothing may stand there.
-        preset: Name of a preset, or the path of one in TOML.
+        preset: Name of a preset, or the path of one in TOML; by default the best that can run.
         stages: Run only these stages.
-        procedure: Name of the procedure, if known.
+        procedure: Name of the procedure, if known; else a first pass over the video decides, where
+            a stage of the run asks for it.
         modality: Kind of endoscopy, one of `videoengine.cards.MODALITIES`.
         until_ns: Stop at this case time, in nanoseconds.
         fps: Frames a second of an image folder.
@@ -76,6 +80,9 @@ def analyze(
     engine = make_engine(config)
     Case.refuse_existing(out)
     stream_id = check_stream_id(name or "s0")
+    if procedure is None and any(row["name"] == PROCEDURE for row in config["stages"]):
+        config |= _first_pass(open_source(source, stream_id=stream_id, fps=fps, stamps=stamps))
+        engine = make_engine(config)
     opened = _paced(config, open_source(source, stream_id=stream_id, fps=fps, stamps=stamps))
     try:
         content = opened.info.content
@@ -100,6 +107,20 @@ def paced_config(
             allowed="--as-live --policy live",
         )
     return {"as_live": True, **chosen} if as_live else {}
+
+
+def _first_pass(source: Source) -> dict[str, Any]:
+    """Decide the procedure from the source, close it, and return what the configuration says."""
+    from videoengine.models.workflow.procedure import decide_procedure  # imports torch
+
+    try:
+        decision = decide_procedure(source)
+    finally:
+        source.close()
+    said = {"probabilities": decision.probabilities, "samples": decision.samples}
+    row = {"procedure": decision.procedure, "procedure_from": {"by": "first pass", **said}}
+    settled: dict[str, Any] = rounded(row)
+    return settled
 
 
 def _paced(config: dict[str, Any], source: Source) -> Source:

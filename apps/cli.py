@@ -55,6 +55,7 @@ CaseDir = Annotated[Path, typer.Argument(metavar="CASE", help="A case directory.
 BudgetMs = Annotated[
     float, typer.Option(metavar="500", help="Age in ms at which `--policy live` drops a sample.")
 ]
+Preset = Annotated[str | None, typer.Option(help="Name of a preset, or a .toml file.")]
 Moved = Annotated[
     str | None, typer.Option("--source", metavar="PATH", help="Where the source is, if it moved.")
 ]
@@ -133,7 +134,7 @@ def _options(
 def analyze(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="File, image folder, or sim://…")],
     out: Annotated[Path, typer.Option("--out", metavar="CASE", help="Case directory to make.")],
-    preset: Annotated[str, typer.Option(help="Name of a preset, or a .toml file.")] = "basic",
+    preset: Preset = None,
     stages: Annotated[str | None, typer.Option(metavar="A,B", help="Only these stages.")] = None,
     procedure: Annotated[str | None, typer.Option(metavar="NAME")] = None,
     modality: Annotated[str | None, typer.Option(help="Kind of endoscopy.")] = None,
@@ -163,6 +164,7 @@ def analyze(
         "modality": modality,
         "until_ns": None if until is None else parse_duration(until),
     }
+    _mention_missing(preset)
     if not json:
         paced = runner.paced_config(as_live, policy, budget_ms)
         _show_config({**resolved_config(preset, **choices), **paced})
@@ -172,6 +174,15 @@ def analyze(
         with progress("frames") as tell:
             outcome = runner.analyze(source, out, preset=preset, progress=tell, **choices, **where)
         return _finish(outcome, json)
+
+
+def _mention_missing(preset: str | None) -> None:
+    """Say in one line, where no preset was named, what this installation could do besides."""
+    from videoengine.presets import why_basic
+
+    missing = why_basic() if preset is None else None
+    if missing is not None:
+        complain(missing)
 
 
 def _listed(names: str | None) -> list[str] | None:
@@ -187,7 +198,7 @@ def live(
     name: Annotated[
         list[str] | None, typer.Option(metavar="ID", help="Name of a stream; once per URL.")
     ] = None,
-    preset: Annotated[str, typer.Option(help="Name of a preset, or a .toml file.")] = "basic",
+    preset: Preset = None,
     stages: Annotated[str | None, typer.Option(metavar="A,B", help="Only these stages.")] = None,
     procedure: Annotated[str | None, typer.Option(metavar="NAME")] = None,
     modality: Annotated[str | None, typer.Option(help="Kind of endoscopy.")] = None,
@@ -221,6 +232,7 @@ def live(
         "budget_ms": budget_ms,
         "record": record,
     }
+    _mention_missing(preset)
     if not json:
         _show_config(runner.live_settings(preset, **choices))
     served: dict[str, Any] = {"metrics": metrics, "preview": preview}

@@ -22,7 +22,6 @@ from videoengine.apps.session import (
     resolved_config,
 )
 from videoengine.errors import UsageError, nearest
-from videoengine.presets import DEFAULT
 from videoengine.snapshot import Snapshot
 from videoengine.streams import LiveConfig
 from videoengine.streams.live_config import Record
@@ -34,7 +33,7 @@ RECORDS: Final[tuple[Record, ...]] = ("raw", "none")
 
 
 def live_settings(
-    preset: str = DEFAULT,
+    preset: str | None = None,
     *,
     policy: str = "live",
     budget_ms: float = BUDGET_MS,
@@ -42,8 +41,11 @@ def live_settings(
     **choices: Any,
 ) -> dict[str, Any]:
     """Return the configuration of a live run with every choice made, as JSON values."""
+    config = resolved_config(preset, **choices)
+    if config["procedure"] is None and any(r["name"] == "procedure" for r in config["stages"]):
+        config["procedure_from"] = {"by": "stream"}
     return {
-        **resolved_config(preset, **choices),
+        **config,
         **check_policy(policy, budget_ms),
         "record": _check_record(record),
     }
@@ -63,7 +65,7 @@ def live(
     out: str | Path,
     *,
     names: Sequence[str] | None = None,
-    preset: str = DEFAULT,
+    preset: str | None = None,
     stages: Sequence[str] | None = None,
     procedure: str | None = None,
     modality: str | None = None,
@@ -86,7 +88,7 @@ def live(
         urls: The feeds; with none, the run waits for `LiveRun.add` and ends by `LiveRun.stop`.
         out: Folder of the cases, `<stream_id>-<first 8 of run_id>` each.
         names: Stream ids in the order of the URLs; the rest is `s0`, `s1` ….
-        preset: Name of a preset, or the path of one in TOML.
+        preset: Name of a preset, or the path of one in TOML; by default the best that can run.
         stages: Run only these stages.
         procedure: Name of the procedure, if known.
         modality: Kind of endoscopy, one of `videoengine.cards.MODALITIES`.

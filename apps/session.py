@@ -24,7 +24,14 @@ from videoengine.events import SCHEMA, Draft, Event
 from videoengine.lane import ENGINE, Lane, Sink
 from videoengine.live_policy import LivePolicy
 from videoengine.payloads import RunPayload
-from videoengine.presets import DEFAULT, check_modality, load_preset, make_stages, parse_preset
+from videoengine.presets import (
+    check_modality,
+    default_preset,
+    load_preset,
+    make_stages,
+    parse_preset,
+    with_providers,
+)
 from videoengine.snapshot import Snapshot
 from videoengine.sources import Source
 from videoengine.stages import Stage, StageContext
@@ -56,7 +63,7 @@ class Outcome:
 
 
 def resolved_config(
-    preset: str = DEFAULT,
+    preset: str | None = None,
     *,
     stages: Sequence[str] | None = None,
     procedure: str | None = None,
@@ -64,14 +71,17 @@ def resolved_config(
     until_ns: int | None = None,
 ) -> dict[str, Any]:
     """Return the configuration of a run with every choice made, as JSON values."""
-    chosen = load_preset(preset)
+    whole = chosen = load_preset(preset or default_preset())
+    kind = check_modality(modality or whole.modality or "unknown")
     if stages:
-        chosen = chosen.only(stages)
+        context = StageContext(kind, procedure)
+        chosen = with_providers(whole.only(stages), whole, context)
     return {
         "preset": chosen.name,
         "stages": [{"name": choice.name, **choice.options} for choice in chosen.stages],
-        "modality": check_modality(modality or chosen.modality or "unknown"),
+        "modality": kind,
         "procedure": procedure,
+        **({} if procedure is None else {"procedure_from": {"by": "caller"}}),
         "until_ns": until_ns,
         "version": videoengine.__version__,
         "commit": git_commit(),
@@ -124,7 +134,8 @@ def check_policy(policy: str, budget_ms: float) -> dict[str, Any]:
 def make_run_stages(config: dict[str, Any]) -> list[Stage]:
     """Make the stages that a resolved configuration names."""
     preset = parse_preset(config["preset"], {"stages": config["stages"]})
-    return make_stages(preset, StageContext(config["modality"], config["procedure"]))
+    context = StageContext(config["modality"], config["procedure"], config.get("procedure_from"))
+    return make_stages(preset, context)
 
 
 def make_engine(config: dict[str, Any], *, is_live: bool = False) -> Engine:

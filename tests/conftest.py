@@ -69,6 +69,16 @@ def shared() -> Path:
     return folder
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _basic_by_default() -> Iterator[None]:
+    """Let a run without a named preset be `basic`, whatever is installed."""
+    from videoengine import presets
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(presets, "WEIGHTS", Path("/absent/embedded.safetensors"))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _random_state() -> Iterator[None]:
     """Leave the global generators as they were."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,12 +14,23 @@ from videoengine.canonical import as_items, as_object
 from videoengine.cards import MODALITIES
 from videoengine.errors import UsageError, nearest
 from videoengine.plugins import STAGES, load
-from videoengine.stages import Stage, StageContext
+from videoengine.stages import Stage, StageContext, StageSpec
 
 FOLDER: Final = Path(__file__).parent / "presets"
 KEYS: Final = ("description", "modality", "stages")
-DEFAULT: Final = "basic"
-"""Until weights are bundled."""
+BASIC: Final = "basic"
+"""Runs in every installation."""
+EMBEDDED: Final = "embedded"
+"""Recognisers with bundled weights."""
+WEIGHTS: Final = FOLDER.parent / "models" / "workflow" / "weights" / "embedded.safetensors"
+"""Bundled weights that the preset `embedded` reads."""
+LIBRARIES: Final = ("torch", "safetensors")
+"""What the preset `embedded` imports beyond the core."""
+MISSING: Final = (
+    "The recognisers need torch, which is not installed: the preset is basic. "
+    "For all of them: pip install 'videoengine[models]'"
+)
+"""Said once where weights are bundled but torch is not installed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +56,20 @@ class Preset:
         known = {choice.name: choice for choice in self.stages}
         chosen = tuple(known.get(name, StageChoice(name)) for name in names)
         return Preset(self.name, self.description, chosen, self.modality)
+
+
+def default_preset() -> str:
+    """Return the preset of a run that names none; imports nothing to find out."""
+    return EMBEDDED if WEIGHTS.is_file() and not _lacks_libraries() else BASIC
+
+
+def why_basic() -> str | None:
+    """Return a line about what `basic` lacks and how to get it, or None where nothing does."""
+    return MISSING if WEIGHTS.is_file() and _lacks_libraries() else None
+
+
+def _lacks_libraries() -> bool:
+    return any(find_spec(name) is None for name in LIBRARIES)
 
 
 def preset_names() -> list[str]:
@@ -124,6 +150,41 @@ def make_stages(preset: Preset, context: StageContext) -> list[Stage]:
                 raise _unknown_key(f"stage {choice.name!r}", option, known)
         stages.append(factory(context, **choice.options))
     return stages
+
+
+def with_providers(chosen: Preset, preset: Preset, context: StageContext) -> Preset:
+    """Return `chosen` with the stages of `preset` that provide what its stages need.
+
+    Stages are made only while something is needed, since making one may read weights.
+    """
+    specs = [stage.spec for stage in make_stages(chosen, context)]
+    names = {choice.name for choice in chosen.stages}
+    others = [choice for choice in preset.stages if choice.name not in names]
+    added: dict[str, StageChoice] = {}
+    given: dict[str, tuple[StageChoice, StageSpec]] | None = None
+    while missing := _unmet(specs):
+        if given is None:
+            rest = replace(chosen, stages=tuple(others))
+            made = make_stages(rest, context)
+            given = {
+                array: (choice, stage.spec)
+                for choice, stage in zip(others, made, strict=True)
+                for array in stage.spec.provides
+            }
+        found = [given[need] for need in missing if need in given]
+        if not found:
+            break  # the engine says what nobody provides
+        for choice, spec in found:
+            if choice.name not in added:
+                added[choice.name] = choice
+                specs.append(spec)
+    kept = tuple(choice for choice in others if choice.name in added)
+    return replace(chosen, stages=(*kept, *chosen.stages))
+
+
+def _unmet(specs: Sequence[StageSpec]) -> list[str]:
+    provided = {array for spec in specs for array in spec.provides}
+    return [need for spec in specs for need in spec.needs if need not in provided]
 
 
 def _unknown_key(where: str, key: str, known: Sequence[str]) -> UsageError:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from numpy.typing import NDArray
 
 from videoengine.cards import ModelCard
 from videoengine.errors import UsageError, nearest
-from videoengine.events import Draft
+from videoengine.events import Draft, Event
 from videoengine.frames import Clip
 
 
@@ -20,6 +20,10 @@ class StageContext:
 
     modality: str = "unknown"
     procedure: str | None = None
+    """A name, `unknown`, or None while nobody has decided."""
+    decided: Mapping[str, Any] | None = None
+    """How `procedure` came about: `by` (caller, first pass, stream), and after a pass over the
+    video `probabilities` by vocabulary id and the number of `samples`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +129,27 @@ class Stage(Protocol):
 
     def decode(self, data: bytes) -> Any:
         """Return the state that `encode` wrote."""
+        ...
+
+
+@runtime_checkable
+class Closing(Protocol):
+    """What a stage may offer besides: a second look at what it stated, with hindsight."""
+
+    @property
+    def closing_name(self) -> str:
+        """Name under which that is logged: the stage's, a dot and a word, as `phase.smoothed`."""
+        ...
+
+    def at_close(self, events: Iterable[Event]) -> Iterator[tuple[Event, Draft]]:
+        """Go through what the stage stated about one stream, in order, when the run closes.
+
+        A pure function of `events`, so that a run broken here is finished by calling it again.
+
+        Returns:
+            Drafts, each with its times and with the event that it is about: epoch and evidence
+            are that event's.
+        """
         ...
 
 

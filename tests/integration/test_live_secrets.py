@@ -18,7 +18,8 @@ CLI = [sys.executable, "-m", "videoengine.apps.cli"]
 
 
 def start(url: str, out: Path, *more: str) -> subprocess.Popen[bytes]:
-    command = [*CLI, "live", url, "--out", str(out), "--modality", "laparoscopy", *more]
+    command = [*CLI, "live", url, "--out", str(out), "--preset", "basic", *more]
+    command += ["--modality", "laparoscopy"]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 

@@ -31,7 +31,7 @@ def main() -> None:
 
     durable.inject_fault(fault)
     if verb == "analyze":
-        analyze(arguments[0], arguments[1], modality="laparoscopy")
+        analyze(arguments[0], arguments[1], modality="laparoscopy", preset="basic")
     else:
         resume(arguments[0])
     Path(count_file).write_text(json.dumps(reached))

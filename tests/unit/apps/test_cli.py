@@ -170,7 +170,7 @@ def test_a_signal_ends_with_130_and_the_case_can_be_resumed(
     number: signal.Signals, long: Path, tmp_path: Path
 ) -> None:
     case = tmp_path / "case"
-    process = launch("analyze", long, "--out", case)
+    process = launch("analyze", long, "--out", case, "--preset", "basic")
     while not (case / "events.jsonl").exists() or not (case / "events.jsonl").stat().st_size:
         assert process.poll() is None, process.communicate()
         time.sleep(0.002)
