@@ -267,15 +267,18 @@ class Dispatcher:
             if not clip.closes:
                 stage.age.record(now_ns - clip.last.arrival_ns)
                 self._aged(stage, clip, now_ns)
-            if lane.is_late(clip.last.seq):
-                continue
+            late_now = lane.is_late(clip.last.seq)
             for ordinal, event in enumerate(events):
-                lane.push(clip.last.seq, stage.index, ordinal, event)
+                decides = lane.hear(stage, event.kind, event.payload)
+                if not late_now:
+                    lane.push(clip.last.seq, stage.index, ordinal, event)
+                elif decides:
+                    _state_late(lane, stage, event)
         stage.service.record(took_ns // len(group.clips), len(group.clips))
         for need in self._needed:
             consumers = [s for s in lane.stages if need in s.stage.spec.needs]
             oldest = min(lane.done_through(consumer) for consumer in consumers)
-            lane.stages[self._providers[need]].forget(oldest)
+            lane.stages[self._providers[need]].forget(need, oldest)
 
     def _aged(self, stage: StageLane, clip: Clip, now_ns: int) -> None:
         if self._observe is not None:
@@ -345,3 +348,11 @@ class Dispatcher:
             self._condition.notify_all()
         for group in late:
             self._release(group.lane)
+
+
+def _state_late(lane: Lane, stage: StageLane, event: Event) -> None:
+    """Place what must not be lost at the newest frame, resting on what it is about."""
+    evidence = tuple(Evidence(**row) for row in event.evidence)
+    draft = Draft(event.kind, event.payload, event.confidence, evidence=evidence)
+    hashes = (stage.model_hash, stage.config_hash)
+    lane.state_now(draft, stage.stage.spec.name, stage.index, hashes)

@@ -96,17 +96,28 @@ class StageLane:
                 found = array
         return found
 
-    def forget(self, seq: int) -> None:
-        """Drop the arrays that no clip completed at or after frame `seq` can ask for."""
-        for held in self.outputs.values():
-            while len(held) > 1 and held[1][1] <= seq:
-                held.popleft()
+    def forget(self, name: str, seq: int) -> None:
+        """Drop the arrays of a name that no clip completed at or after frame `seq` can ask for."""
+        held = self.outputs.setdefault(name, deque())
+        while len(held) > 1 and held[1][1] <= seq:
+            held.popleft()
 
 
-def covers(stage: StageLane) -> bool:
-    """Tell whether the stage's card covers the run's procedure and modality."""
+def covers(stage: StageLane, decided: str | None = None) -> bool:
+    """Tell whether the stage's card covers the run's modality and procedure.
+
+    Args:
+        stage: The stage.
+        decided: What the stream itself showed the procedure to be, where the run states none.
+    """
     config = stage.config
-    return stage.stage.spec.card.covers(config["procedure"], config["modality"])
+    return stage.stage.spec.card.covers(config["procedure"] or decided, config["modality"])
+
+
+def may_cover(stage: StageLane) -> bool:
+    """Tell whether a procedure could be decided that the stage covers."""
+    card = stage.stage.spec.card
+    return bool(card.procedures) and stage.config["modality"] in card.modalities
 
 
 def encode_stage(stage: StageLane) -> dict[str, Any]:

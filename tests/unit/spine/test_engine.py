@@ -103,6 +103,20 @@ def test_a_stage_gets_the_newest_array_of_its_provider_that_is_not_later() -> No
     assert seen == [(seq, float(seq // 5 * 5)) for seq in range(25)]
 
 
+def test_a_slow_consumer_of_one_array_finds_it_though_another_array_is_used_up() -> None:
+    seen: list[tuple[int, float]] = []
+
+    def note(works: Sequence[Work]) -> None:
+        time.sleep(0.01)
+        seen.extend((w.clip.last.seq, float(w.inputs["slow"].array[0])) for w in works)
+
+    provider = MeanStage("provider", rate_hz=25.0, provides=("quick", "slow"))
+    quick = MeanStage("quick", rate_hz=25.0, needs=("quick",), device="cpu:1")
+    slow = MeanStage("slow", rate_hz=25.0, needs=("slow",), hook=note, device="cpu:2")
+    run([provider, quick, slow], FakeSource(range(0, 1000, 40)))
+    assert seen == [(seq, float(seq)) for seq in range(25)]
+
+
 def test_arrays_are_held_only_while_a_stage_may_still_ask_for_them() -> None:
     def fail(works: Sequence[Work]) -> None:
         raise RuntimeError("no")
