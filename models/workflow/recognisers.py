@@ -44,8 +44,9 @@ class Sighting:
     instrument: int
     confidence: float
     box: tuple[float, float, float, float]
-    verbs: NDArray[np.float32]
-    targets: NDArray[np.float32]
+    verbs: NDArray[np.float64]
+    """(verbs,), probabilities."""
+    targets: NDArray[np.float64]
 
 
 def sightings(found: NDArray[np.float32], procedure: str, course: Course) -> list[Sighting]:
@@ -71,11 +72,10 @@ def _verbs() -> int:
     return sum(len(terms_of(name).verb.labels) for name in PROCEDURES)
 
 
-def _own(row: NDArray[np.float32], start: int, count: int) -> NDArray[np.float32]:
+def _own(row: NDArray[np.float32], start: int, count: int) -> NDArray[np.float64]:
     """Return a procedure's own part of probabilities, adding up to 1 again."""
-    part = row[start : start + count]
-    whole: NDArray[np.float32] = part / max(float(part.sum()), 1e-6)
-    return whole
+    part = row[start : start + count].astype(np.float64) + 1e-30
+    return part / part.sum()
 
 
 class InstrumentStage:
