@@ -29,6 +29,7 @@ from videoengine.apps.console import (
 from videoengine.apps.evaluate_verb import evaluate
 from videoengine.apps.models_verb import models
 from videoengine.apps.simulate_verb import simulate
+from videoengine.apps.train_verb import train
 from videoengine.errors import (
     EXIT_INTERRUPTED,
     EXIT_PARTIAL,
@@ -354,6 +355,7 @@ def export(
 app.command()(simulate)
 app.add_typer(models, name="models")
 app.add_typer(evaluate, name="evaluate")
+app.add_typer(train, name="train")
 
 
 @app.command()

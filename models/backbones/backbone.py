@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -70,6 +70,24 @@ class TextEncoder(Protocol):
         ...
 
 
+@runtime_checkable
+class PromptableText(Protocol):
+    """A text side that takes learned vectors in the place of words, with gradients."""
+
+    @property
+    def logit_scale(self) -> float:
+        """What a cosine of picture and text is multiplied by."""
+        ...
+
+    def context_of(self, words: str) -> Tensor:
+        """Return the word vectors (C, width) of the C word-pieces of a few words."""
+        ...
+
+    def with_context(self, texts: Sequence[str], context: Tensor | None) -> Tensor:
+        """Return (N, D) of texts whose first C word-pieces `context` (C, width) stands for."""
+        ...
+
+
 class NetworkBackbone:
     """A backbone over a network that returns `Encoded`."""
 
@@ -88,6 +106,11 @@ class NetworkBackbone:
         self.network = network.eval().requires_grad_(False).to(device)
         self.device = device
         self._text = text
+
+    @property
+    def text_side(self) -> TextEncoder | None:
+        """What encodes texts, or None; learned prompts go through it (`PromptableText`)."""
+        return self._text
 
     @property
     def has_grid(self) -> bool:

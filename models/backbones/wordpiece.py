@@ -63,6 +63,10 @@ class WordPiece:
         """Return the word-pieces of a text, without [CLS] and [SEP]."""
         return [piece for word in self._words(text) for piece in self._split(word)]
 
+    def numbers(self, text: str) -> list[int]:
+        """Return the ids of the word-pieces of a text, without [CLS] and [SEP]."""
+        return [self.vocabulary[piece] for piece in self.pieces(text)]
+
     def ids(self, texts: Sequence[str], length: int) -> tuple[list[list[int]], list[list[bool]]]:
         """Return ids and attention, `length` each a text: cut, closed by [SEP], padded."""
         rows: list[list[int]] = []

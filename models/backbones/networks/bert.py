@@ -34,10 +34,19 @@ class Embeddings(nn.Module):
         self.token_type_embeddings = nn.Embedding(2, shape.dim)
         self.LayerNorm = nn.LayerNorm(shape.dim, shape.eps)  # the published key
 
-    def forward(self, ids: Tensor) -> Tensor:
-        """Return (B, N, D) of ids (B, N)."""
+    def forward(self, ids: Tensor, context: Tensor | None = None) -> Tensor:
+        """Return (B, N, D) of ids (B, N).
+
+        Args:
+            ids: Of word-pieces.
+            context: (C, D): vectors that stand for the C word-pieces after the first one.
+        """
         places = self.position_embeddings.weight[: ids.shape[1]]
-        x = self.word_embeddings(ids) + places + self.token_type_embeddings.weight[0]
+        words = self.word_embeddings(ids)
+        if context is not None:
+            learned = context.expand(len(ids), -1, -1)
+            words = torch.cat((words[:, :1], learned, words[:, 1 + len(context) :]), 1)
+        x = words + places + self.token_type_embeddings.weight[0]
         y: Tensor = self.LayerNorm(x)
         return y
 
@@ -109,9 +118,9 @@ class Bert(nn.Module):
         if shape.pooler:
             self.pooler = nn.ModuleDict({"dense": nn.Linear(shape.dim, shape.dim)})
 
-    def hidden(self, ids: Tensor, attended: Tensor) -> list[Tensor]:
+    def hidden(self, ids: Tensor, attended: Tensor, context: Tensor | None = None) -> list[Tensor]:
         """Return the embeddings and the output of each layer, (B, N, D) each."""
-        x = self.embeddings(ids)
+        x = self.embeddings(ids, context)
         outputs = [x]
         layers = self.encoder["layer"]
         if not isinstance(layers, nn.ModuleList):
@@ -121,6 +130,6 @@ class Bert(nn.Module):
             outputs.append(x)
         return outputs
 
-    def forward(self, ids: Tensor, attended: Tensor) -> Tensor:
+    def forward(self, ids: Tensor, attended: Tensor, context: Tensor | None = None) -> Tensor:
         """Return the last layer, (B, N, D), of ids (B, N) and attended bool (B, N)."""
-        return self.hidden(ids, attended.to(torch.bool))[-1]
+        return self.hidden(ids, attended.to(torch.bool), context)[-1]

@@ -29,9 +29,12 @@ class TextTower(nn.Module):
             nn.Linear(shape.dim, inner, bias=False), nn.GELU(), nn.Linear(inner, dim, bias=False)
         )
 
-    def forward(self, ids: Tensor, attended: Tensor) -> Tensor:
-        """Return (N, D) of ids (N, L) and attended bool (N, L)."""
-        y: Tensor = self.proj(self.transformer(ids, attended)[:, 0])
+    def forward(self, ids: Tensor, attended: Tensor, context: Tensor | None = None) -> Tensor:
+        """Return (N, D) of ids (N, L) and attended bool (N, L).
+
+        `context` (C, width) stands for the C word-pieces after the first one, if it is given.
+        """
+        y: Tensor = self.proj(self.transformer(ids, attended, context)[:, 0])
         return y
 
 
@@ -128,10 +131,25 @@ class BertText:
 
     def __call__(self, texts: Sequence[str]) -> Tensor:
         """Return (N, D), not normalized."""
-        ids, attended = self._words.ids(texts, self._length)
-        found: Tensor = self._network.text(
-            torch.tensor(ids, device=self._device), torch.tensor(attended, device=self._device)
+        return self.with_context(texts, None)
+
+    @property
+    def logit_scale(self) -> float:
+        """What the model multiplies a cosine by."""
+        return float(self._network.logit_scale.exp())
+
+    def context_of(self, words: str) -> Tensor:
+        """Return the word vectors (C, width) of the C word-pieces of a few words."""
+        numbers = torch.tensor(self._words.numbers(words), device=self._device)
+        found: Tensor = self._network.text.transformer.embeddings.word_embeddings(numbers)
+        return found
+
+    def with_context(self, texts: Sequence[str], context: Tensor | None) -> Tensor:
+        """Return (N, D) of texts whose first word-pieces `context` (C, width) stands for."""
+        ids, attended = (
+            torch.tensor(part, device=self._device) for part in self._words.ids(texts, self._length)
         )
+        found: Tensor = self._network.text(ids, attended, context)
         return found
 
 

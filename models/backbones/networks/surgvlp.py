@@ -20,6 +20,8 @@ VOCABULARY: Final = 28_996
 LENGTH: Final = 77
 """Word-pieces of a text, padding included."""
 LAST_LAYERS: Final = 4
+LOGIT_SCALE: Final = 100.0
+"""Of cosines, in the publisher's zero-shot script."""
 
 
 class ImageSide(nn.Module):
@@ -52,8 +54,10 @@ class SurgVlp(nn.Module):
         encoded: Encoded = self.backbone_img(pixels)
         return encoded
 
-    def encode_tokens(self, ids: Tensor, attended: Tensor) -> Tensor:
+    def encode_tokens(self, ids: Tensor, attended: Tensor, context: Tensor | None = None) -> Tensor:
         """Return (N, 768) of ids (N, 77) and attended bool (N, 77).
+
+        `context` (C, 768) stands for the C word-pieces after the first one, if it is given.
 
         Published: of the last four layers, the pieces of each word are added up to one vector a
         word, up to and including [SEP]; the rest of the 77 places is zero. The mean over all 77
@@ -62,7 +66,7 @@ class SurgVlp(nn.Module):
         bert = self.backbone_text["model"]
         if not isinstance(bert, Bert):
             raise TypeError("the text side is a Bert")
-        last = torch.stack(bert.hidden(ids, attended)[-LAST_LAYERS:])
+        last = torch.stack(bert.hidden(ids, attended, context)[-LAST_LAYERS:])
         counted = last * attended[None, :, :, None]
         return counted.sum(2).sum(0) / ids.shape[1]
 
@@ -78,7 +82,25 @@ class SurgVlpText:
 
     def __call__(self, texts: Sequence[str]) -> Tensor:
         """Return (N, 768), not normalized."""
-        ids, attended = self._words.ids(texts, LENGTH)
-        return self._network.encode_tokens(
-            torch.tensor(ids, device=self._device), torch.tensor(attended, device=self._device)
+        return self.with_context(texts, None)
+
+    @property
+    def logit_scale(self) -> float:
+        """What the publisher's script multiplies a cosine by."""
+        return LOGIT_SCALE
+
+    def context_of(self, words: str) -> Tensor:
+        """Return the word vectors (C, 768) of the C word-pieces of a few words."""
+        bert = self._network.backbone_text["model"]
+        if not isinstance(bert, Bert):
+            raise TypeError("the text side is a Bert")
+        numbers = torch.tensor(self._words.numbers(words), device=self._device)
+        found: Tensor = bert.embeddings.word_embeddings(numbers)
+        return found
+
+    def with_context(self, texts: Sequence[str], context: Tensor | None) -> Tensor:
+        """Return (N, 768) of texts whose first word-pieces `context` (C, 768) stands for."""
+        ids, attended = (
+            torch.tensor(part, device=self._device) for part in self._words.ids(texts, LENGTH)
         )
+        return self._network.encode_tokens(ids, attended, context)

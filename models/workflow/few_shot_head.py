@@ -1,0 +1,192 @@
+"""A few-shot head: what it learned, from which frames, and the one file that holds both."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import torch
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from videoengine import durable
+from videoengine.canonical import as_items, as_object
+from videoengine.cards import ModelCard
+from videoengine.errors import ModelError, UsageError
+from videoengine.models.backbones.checkpoint import load_whole, read_checkpoint
+from videoengine.models.workflow.few_shot_networks import METHODS, Method, build
+from videoengine.models.workflow.zero_shot import Scores
+from videoengine.vocabularies import Vocabulary, vocabulary
+
+FORMAT: Final = "videoengine/few-shot@1"
+SUFFIX: Final = ".safetensors"
+Task = Literal["phase", "instrument"]
+TASKS: Final[tuple[Task, ...]] = ("phase", "instrument")
+"""One phase a frame; any number of instruments."""
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """Frames of one source that a head learned from."""
+
+    uri: str
+    content: str
+    """Hash of the source's pictures, empty where it states none."""
+    pts_ns: tuple[int, ...]
+
+    def is_of(self, uri: str, content: str) -> bool:
+        """Tell whether this is the source of that URI and content."""
+        return content == self.content if content and self.content else uri == self.uri
+
+
+@dataclass(frozen=True, slots=True)
+class HeadCard:
+    """Where a head comes from."""
+
+    method: Method
+    task: Task
+    vocabulary: str
+    backbone: str
+    model_hash: str
+    """Of the backbone: weights, preprocessing and adapter."""
+    shots: str
+    """Labelled frames a class that were asked for, or `all`."""
+    seed: int
+    ships: bool
+    """False as soon as one frame is real: such weights stay where they were made."""
+    frames: tuple[Used, ...] = ()
+    prompts: str = ""
+    """Name of the prompt file, of the methods that read texts."""
+    sizes: Mapping[str, int] = field(default_factory=dict[str, int])
+
+
+class FewShotHead:
+    """Scores of K terms from a backbone's pooled features."""
+
+    def __init__(self, card: HeadCard, network: nn.Module) -> None:
+        """Take a network that has learned."""
+        self.card = card
+        self.network = network.eval().requires_grad_(False)
+
+    @property
+    def terms(self) -> Vocabulary:
+        """What the K scores are of."""
+        return vocabulary(self.card.vocabulary)
+
+    def logits_of(self, features: Tensor) -> Scores:
+        """Return (N, K) of features (N, D).
+
+        Raises:
+            UsageError: They are not of the backbone's length.
+        """
+        wanted = self.card.sizes["features"]
+        if features.ndim != 2 or features.shape[1] != wanted:
+            raise UsageError(
+                "These are not the features that the head learned from",
+                got=tuple(features.shape),
+                allowed=f"(N, {wanted})",
+            )
+        with torch.no_grad():
+            logits: Tensor = self.network(features.detach().float().cpu())
+        found: Scores = logits.double().numpy()
+        return found
+
+    def probabilities_of(self, features: Tensor) -> Scores:
+        """Return (N, K), 0 to 1, not calibrated: of phases they add up to 1."""
+        logits = torch.from_numpy(self.logits_of(features))
+        shares = logits.softmax(-1) if self.card.task == "phase" else logits.sigmoid()
+        found: Scores = shares.numpy()
+        return found
+
+    def check_backbone(self, card: ModelCard) -> None:
+        """Raise ModelError unless the head learned from this backbone with these weights."""
+        if (card.id, card.model_hash) != (self.card.backbone, self.card.model_hash):
+            raise ModelError(
+                "The head learned from the features of another backbone",
+                got=f"{card.id} {card.model_hash[:12]}",
+                allowed=f"{self.card.backbone} {self.card.model_hash[:12]}",
+                remedy="Load the backbone that the head names, from the same weights.",
+            )
+
+    def learned_from(self, uri: str, content: str) -> tuple[int, ...]:
+        """Return the stamps (ns) of the frames of a source that the head learned from."""
+        return tuple(
+            ns for used in self.card.frames if used.is_of(uri, content) for ns in used.pts_ns
+        )
+
+    def save(self, path: Path) -> None:
+        """Write the head as one safetensors file; whole or not at all.
+
+        Raises:
+            OutputError: The file cannot be written.
+        """
+        row = dataclasses.asdict(self.card)
+        tensors = {key: value.contiguous() for key, value in self.network.state_dict().items()}
+        metadata = {
+            "format": FORMAT,
+            "ships": "yes" if self.card.ships else "no",
+            "card": json.dumps(row, sort_keys=True),
+        }
+        durable.replace(path, save(tensors, metadata))
+
+
+def load_head(path: Path) -> FewShotHead:
+    """Read a head, whole or not at all.
+
+    Raises:
+        ModelError: It cannot be read, is no few-shot head, or tensors are missing, left over,
+            misshapen or not finite.
+    """
+    read = read_checkpoint(path)
+    if read.metadata.get("format") != FORMAT:
+        raise ModelError(
+            f"{path} is no few-shot head",
+            got=read.metadata.get("format", "no format"),
+            allowed=FORMAT,
+            remedy="Make one: videoengine train head.",
+        )
+    try:
+        card = _card(json.loads(read.metadata.get("card", "")))
+        classes = len(vocabulary(card.vocabulary).labels)
+    except (ValueError, KeyError, TypeError) as error:  # UsageError is a ValueError
+        raise ModelError(
+            f"The header of {path} is damaged", got=error, remedy="Get or make the head again."
+        ) from error
+    if card.sizes.get("classes") != classes:
+        raise ModelError(
+            f"The head {path} does not fit its vocabulary {card.vocabulary}",
+            got=f"{card.sizes.get('classes')} classes",
+            allowed=classes,
+        )
+    network = build(card.method, card.sizes)
+    load_whole(network, read.tensors, path)
+    return FewShotHead(card, network)
+
+
+def _card(row: object) -> HeadCard:
+    """Return the card that a header holds; ValueError, KeyError or TypeError when it is none."""
+    table = as_object(row)
+    if table is None or table.keys() != {one.name for one in dataclasses.fields(HeadCard)}:
+        raise ValueError("the card has other entries")
+    if table["method"] not in METHODS or table["task"] not in TASKS:
+        raise ValueError(f"method {table['method']!r}, task {table['task']!r}")
+    texts = [table[key] for key in ("vocabulary", "backbone", "model_hash", "shots", "prompts")]
+    sizes = as_object(table["sizes"]) or {}
+    plain = isinstance(table["seed"], int) and isinstance(table["ships"], bool)
+    whole = all(isinstance(one, str) for one in texts) and all(
+        isinstance(one, int) for one in sizes.values()
+    )
+    if not plain or not whole:
+        raise ValueError("the card has entries of another kind")
+    return HeadCard(**{**table, "frames": _used(as_items(table["frames"]) or ()), "sizes": sizes})
+
+
+def _used(rows: Sequence[Any]) -> tuple[Used, ...]:
+    return tuple(
+        Used(str(row["uri"]), str(row["content"]), tuple(int(ns) for ns in row["pts_ns"]))
+        for row in rows
+    )
