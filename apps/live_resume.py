@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from videoengine.apps.session import Outcome, Session, drive, make_engine
+from videoengine.apps.session import Outcome, Session, drive, make_engine, make_run_stages
 from videoengine.case import Case
 from videoengine.engine import Progress
 from videoengine.errors import SourceError
@@ -49,8 +49,10 @@ def resume_live(
     began = time.monotonic()
     recording = LiveRecording(case.path, epochs[-1])
     config = case.manifest.config
+    decision = _decision(case, len(epochs) - 1)
+    stages = make_run_stages(config, decision)
     session = Session(
-        case, recording, make_engine({**config, "policy": "lossless"}, is_live=True),
+        case, recording, make_engine({**config, "policy": "lossless"}, is_live=True, stages=stages),
         case.manifest.stream_id,
     )  # fmt: skip
     try:
@@ -58,6 +60,8 @@ def resume_live(
         session.state, session.run_lines = "resumed", len(lines)
         lane = session.lane
         _remember(case, lane)
+        if decision is not None and lane.decider is not None:
+            lane.decided = str(decision.payload["label"]["name"])
         lane.epochs = epochs[:-1]
         lane.on_epoch = lambda *_: case.save_epochs(lane.epochs)
         session.engine.run(progress=progress)
@@ -68,6 +72,13 @@ def resume_live(
         session.engine.close()
         session.writer.close()
     return session.finish(time.monotonic() - began, session.engine.metrics())
+
+
+def _decision(case: Case, epoch: int) -> Event | None:
+    """Return the event by which the procedure was decided before an epoch, or None."""
+    run_id = case.manifest.run_id
+    said = (e for e in case.events("procedure", verify=False) if e.run_id == run_id)
+    return next((event for event in said if event.epoch < epoch), None)
 
 
 def _remember(case: Case, lane: Lane) -> None:
@@ -99,11 +110,15 @@ def _go_live(session: Session, url: str, config: dict[str, Any], progress: Progr
     source = open_live(
         url, stream_id=before.stream_id, config=timing, quarantine=folder, after=after
     )
-    engine = make_engine(config, is_live=True)
+    # The same stages: they remember what the stream showed, and read no weights again.
+    engine = make_engine(config, is_live=True, stages=session.engine.stages)
     lane = engine.add(source, session.sink, before.run_id)
     lane.epochs, lane.last_frame = before.epochs, frame
     _remember(case, lane)  # what the recording added as well
     lane.frames, lane.events = before.frames, before.events
+    lane.decided = before.decided
+    if not before.waiting:
+        lane.settle()
     lane.failures = before.failures
     lane.on_epoch = lambda *_: case.save_epochs(lane.epochs)
     session.adopt(source, lane, engine)

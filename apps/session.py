@@ -17,7 +17,9 @@ from typing import Any, Final
 import videoengine
 from videoengine import durable
 from videoengine.apps.report import write_report
+from videoengine.cards import ModelCard
 from videoengine.case import Case, Manifest, SourceRecord
+from videoengine.closing import closing_events
 from videoengine.engine import Engine
 from videoengine.errors import ModelError, SourceError, UsageError, nearest
 from videoengine.events import SCHEMA, Draft, Event
@@ -131,23 +133,34 @@ def check_policy(policy: str, budget_ms: float) -> dict[str, Any]:
     return {"policy": policy, "budget_ms": budget_ms if policy == "live" else None}
 
 
-def make_run_stages(config: dict[str, Any]) -> list[Stage]:
-    """Make the stages that a resolved configuration names."""
+def make_run_stages(config: dict[str, Any], decision: Event | None = None) -> list[Stage]:
+    """Make the stages that a resolved configuration names.
+
+    Args:
+        config: What `resolved_config` returned.
+        decision: The event by which a stream that is taken up again had its procedure decided.
+    """
     preset = parse_preset(config["preset"], {"stages": config["stages"]})
     context = StageContext(config["modality"], config["procedure"], config.get("procedure_from"))
+    if decision is not None:
+        said = {"by": "stream", "probabilities": decision.payload["probabilities"], "samples": 0}
+        context = StageContext(config["modality"], decision.payload["label"]["name"], said)
     return make_stages(preset, context)
 
 
-def make_engine(config: dict[str, Any], *, is_live: bool = False) -> Engine:
+def make_engine(
+    config: dict[str, Any], *, is_live: bool = False, stages: Sequence[Stage] | None = None
+) -> Engine:
     """Make the engine that a resolved configuration describes.
 
     Args:
         config: What `resolved_config` returned.
         is_live: The sources cannot be asked for a frame again, so there are no checkpoints.
+        stages: Made for `config`; by default they are made here.
     """
     sheds = config.get("policy") == "live"
     return Engine(
-        make_run_stages(config),
+        make_run_stages(config) if stages is None else stages,
         modality=config["modality"],
         procedure=config["procedure"],
         checkpoints=not (is_live or sheds),
@@ -219,6 +232,17 @@ def drive(
         raise failures[0]
 
 
+def _about(card: ModelCard) -> dict[str, Any]:
+    """Return what a reader of the log wants to know about a model, without loading it."""
+    return {
+        "licence": card.licence,
+        "trained_on": card.trained_on,
+        "weights": card.weights,
+        "procedures": list(card.procedures),
+        "calibration": card.calibration,
+    }
+
+
 class Session:
     """One stream's run over its case: from its first `run` line to its report."""
 
@@ -266,6 +290,7 @@ class Session:
         return {
             stage.stage.spec.name: {
                 **stage.config,
+                "about": _about(stage.stage.spec.card),
                 "model_hash": stage.model_hash,
                 "config_hash": stage.config_hash,
             }
@@ -316,7 +341,12 @@ class Session:
         )
 
     def close_run(self) -> None:
-        """Log the end of a run whose frames have all been served."""
+        """Log what is stated with hindsight, and the end of the run, once all frames are served."""
+        self.writer.flush()
+        for event in closing_events(self.case, self.lane):
+            if event.key not in self.lane.known:
+                self.lane.events += 1
+                self.sink.put([event])
         self.case.save_epochs(self.lane.epochs)
         self.sink.put([self.run_line("closed")])
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from videoengine.errors import VideoEngineError, one_line
-from videoengine.events import Draft, Evidence
+from videoengine.events import Draft, Event, Evidence
 from videoengine.frames import Clip, Frame
 from videoengine.ladder import keeps
 from videoengine.lane import ENGINE, Lane
@@ -17,7 +17,7 @@ from videoengine.media_time import NS_PER_SECOND
 from videoengine.payloads import DropPayload, GapPayload, RefusalPayload
 from videoengine.sampling import NEVER
 from videoengine.sources import LiveFeed
-from videoengine.stage_lane import StageLane, covers
+from videoengine.stage_lane import StageLane
 
 CHECKPOINT_NS: Final = 10 * NS_PER_SECOND
 """A checkpoint is taken when case time enters a new cell of this length."""
@@ -88,6 +88,9 @@ class Feeder:
                 limit, next_ns = self._limit(), self._next_checkpoint()
             if frame.pts_ns >= limit:
                 return
+            if lane.waiting and lane.decided is not None:
+                self._settle(frame)
+                due = NEVER
             lane.frames += 1
             lane.last_frame = frame
             if lane.on_frame is not None:
@@ -141,7 +144,8 @@ class Feeder:
         for stage in lane.stages:
             stage.sampler.begin(frame)
         if lane.last_frame is None:
-            self._refuse(frame)
+            stages = [s for s in lane.stages if s not in lane.active and s not in lane.waiting]
+            self._refuse(stages, frame)
         else:
             self._state_gap(lane.last_frame, frame)
 
@@ -165,28 +169,20 @@ class Feeder:
             with self._run.condition:
                 lane.push(after.seq, -1, ordinal, event)
 
-    def _refuse(self, frame: Frame) -> None:
-        """State once, for each stage that does not cover the procedure, that it says nothing."""
-        for stage in self._lane.stages:
-            if covers(stage):
-                continue
-            card, config = stage.stage.spec.card, stage.config
-            payload = RefusalPayload(
-                f"Stage {stage.stage.spec.name} does not cover this procedure",
-                f"{card.id} is for {', '.join(card.procedures) or 'any procedure'} in "
-                f"{', '.join(card.modalities)}; this is {config['procedure'] or 'not stated'} in "
-                f"{config['modality']}",
-                "State --procedure and --modality, or choose a stage that covers them.",
-            )
-            event = self._lane.event(
-                stage.stage.spec.name,
-                Draft("refusal", payload),
-                frame.epoch,
-                frame.pts_ns,
-                frame.end_ns,
-                0,
-                (stage.model_hash, stage.config_hash),
-            )
+    def _settle(self, frame: Frame) -> None:
+        """From `frame` on, feed the stages that cover the procedure that was decided."""
+        lane = self._lane
+        waiting = lane.waiting
+        refused = lane.settle()
+        for stage in waiting:
+            if stage not in refused:
+                stage.sampler.begin(frame)
+        self._refuse(refused, frame)
+
+    def _refuse(self, stages: Sequence[StageLane], frame: Frame) -> None:
+        """State once for each of these that it does not cover the procedure and says nothing."""
+        for stage in stages:
+            event = refusal(self._lane, stage, frame)
             with self._run.condition:
                 self._lane.push(frame.seq, stage.index, 0, event)
 
@@ -195,15 +191,20 @@ class Feeder:
     def _offer(self, frame: Frame) -> int:
         """Give a frame to the stages it is due for; return when the next one is due."""
         due = FOREVER_NS
+        asked, decides = False, bool(self._lane.waiting) and self._run.live is None
         for stage in self._lane.active:
             if frame.pts_ns >= stage.sampler.due_ns:
                 clip = stage.sampler.take(frame)
+                # Without loss, stages begin at a frame that does not depend on how quick it was.
+                asked |= decides and stage is self._lane.decider and clip is not None
                 if self._made:
                     frame.pixels.planes()
                 if clip is not None:
                     _put(stage, clip)
             due = min(due, stage.sampler.due_ns)
         self._advance(frame.seq)
+        if asked:
+            self._drain()
         return due
 
     def _sample_last(self) -> None:
@@ -293,6 +294,21 @@ class Feeder:
         if self._lane.source.is_live:
             return "Check the device that sends it and the network, and start it again."
         return "Copy the recording again from where it was made, and analyze it anew."
+
+
+def refusal(lane: Lane, stage: StageLane, frame: Frame) -> Event:
+    """Return, at a frame, the statement that a stage does not cover this procedure."""
+    card, config = stage.stage.spec.card, stage.config
+    procedure = config["procedure"] or lane.decided or "not stated"
+    payload = RefusalPayload(
+        f"Stage {stage.stage.spec.name} does not cover this procedure",
+        f"{card.id} is for {', '.join(card.procedures) or 'any procedure'} in "
+        f"{', '.join(card.modalities)}; this is {procedure} in {config['modality']}",
+        "State --procedure and --modality, or choose a stage that covers them.",
+    )
+    draft, hashes = Draft("refusal", payload), (stage.model_hash, stage.config_hash)
+    name = stage.stage.spec.name
+    return lane.event(name, draft, frame.epoch, frame.pts_ns, frame.end_ns, 0, hashes)
 
 
 def _put(stage: StageLane, clip: Clip) -> None:

@@ -20,10 +20,12 @@ from videoengine.frames import Clip, Frame
 from videoengine.media_time import Epoch
 from videoengine.sampling import Sampler
 from videoengine.sources import Source
-from videoengine.stage_lane import StageLane, covers, decode_stage, encode_stage
+from videoengine.stage_lane import StageLane, covers, decode_stage, encode_stage, may_cover
 from videoengine.stages import Stage
 
 T = TypeVar("T")
+PROCEDURE: Final = "procedure"
+"""Event kind and named array by which a stage tells the procedure."""
 ENGINE: Final = "engine"
 """`stage` of the events that the engine itself states."""
 
@@ -87,6 +89,16 @@ class Lane:
         ]
         self.active = [s for s in self.stages if covers(s)]
         """Stages whose card covers the procedure; the others are refused once and never fed."""
+        stated = any(s.config["procedure"] is not None for s in self.stages)
+        provided = [s for s in self.stages if PROCEDURE in s.stage.spec.provides]
+        self.decider = None if stated or not provided else provided[0]
+        """Stage that finds out the procedure, where the run states none."""
+        self.decided: str | None = None
+        """What it found, by name; what was found once holds for the whole stream."""
+        self.waiting: list[StageLane] = []
+        """Stages that wait for it: neither fed nor refused."""
+        if self.decider is not None:
+            self.waiting = [s for s in self.stages if not covers(s) and may_cover(s)]
         self.offered = -1
         """Newest frame that every sampler has seen."""
         self.flushing = False
@@ -139,6 +151,25 @@ class Lane:
         """Case time of the end of the newest frame, in nanoseconds."""
         frame = self.last_frame
         return 0 if frame is None else self.case_at(frame) + frame.duration_ns
+
+    def hear(self, stage: StageLane, kind: str, payload: Any) -> bool:
+        """Take note of a decision about the procedure; under the condition.
+
+        Returns:
+            Whether this decided it: such a statement is never too late.
+        """
+        if stage is not self.decider or kind != PROCEDURE or self.decided is not None:
+            return False
+        self.decided = str(plain(payload)["label"]["name"])
+        return True
+
+    def settle(self) -> list[StageLane]:
+        """Let the waiting stages that cover the decision run; return the others."""
+        started = [s for s in self.waiting if covers(s, self.decided)]
+        refused = [s for s in self.waiting if not covers(s, self.decided)]
+        self.waiting = []
+        self.active = [s for s in self.stages if s in self.active or s in started]
+        return refused
 
     # --- order ---------------------------------------------------------------------------------
 
@@ -298,6 +329,8 @@ class Lane:
             "frames": self.frames,
             "events": self.events,
             "failures": self.failures,
+            "decided": self.decided,
+            "settled": not self.waiting,
             "stages": {s.stage.spec.name: encode_stage(s) for s in self.stages},
         }
 
@@ -324,6 +357,9 @@ class Lane:
         self.frames, self.events = row["frames"], row["events"]
         self.cell = row["cell"]
         self.failures = list(row["failures"])
+        self.decided = row["decided"]
+        if row["settled"]:
+            self.settle()
         self.epochs = [Epoch.from_json(epoch) for epoch in row["epochs"]]
         for stage in self.stages:
             state = row["stages"][stage.stage.spec.name]

@@ -67,7 +67,7 @@ def test_a_recorded_source_is_decided_once_and_kept(
     assert manifest.config["procedure_from"] == expected
     assert StageContext("unknown", "cholecystectomy", expected) in contexts
     # As if it had been killed after the manifest was written.
-    (tmp_path / "case" / "events.jsonl").unlink()
+    (tmp_path / "case" / "events.jsonl").write_text("")
     contexts.clear()
     resume(tmp_path / "case")
     assert len(passes) == 1
