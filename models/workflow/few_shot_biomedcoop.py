@@ -77,11 +77,12 @@ def fit_biomedcoop(
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, how.epochs)
     order = torch.Generator().manual_seed(seed)
     for _ in range(how.epochs):
-        for part in torch.randperm(len(images), generator=order).split(how.batch):
+        turns = torch.randperm(len(images), generator=order)
+        for part in torch.split(turns, how.batch):
             texts = functional.normalize(text.with_context(names, context).cpu(), dim=-1)
             loss = loss_of(images[part], truth[part], texts, said, text.logit_scale, how)
             optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
         schedule.step()
     network = Prompted(images.shape[1], len(names), *context.shape)

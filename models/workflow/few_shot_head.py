@@ -23,6 +23,8 @@ from videoengine.models.workflow.zero_shot import Scores
 from videoengine.vocabularies import Vocabulary, vocabulary
 
 FORMAT: Final = "videoengine/few-shot@1"
+HEADER: Final = "few_shot_head"
+"""Key of the safetensors header under which the card lies."""
 SUFFIX: Final = ".safetensors"
 Task = Literal["phase", "instrument"]
 TASKS: Final[tuple[Task, ...]] = ("phase", "instrument")
@@ -126,12 +128,9 @@ class FewShotHead:
         """
         row = dataclasses.asdict(self.card)
         tensors = {key: value.contiguous() for key, value in self.network.state_dict().items()}
-        metadata = {
-            "format": FORMAT,
-            "ships": "yes" if self.card.ships else "no",
-            "card": json.dumps(row, sort_keys=True),
-        }
-        durable.replace(path, save(tensors, metadata))
+        row |= {"format": FORMAT, "ships": "yes" if self.card.ships else "no"}
+        # one entry alone: safetensors writes several in an order that changes from run to run
+        durable.replace(path, save(tensors, {HEADER: json.dumps(row, sort_keys=True)}))
 
 
 def load_head(path: Path) -> FewShotHead:
@@ -142,20 +141,23 @@ def load_head(path: Path) -> FewShotHead:
             misshapen or not finite.
     """
     read = read_checkpoint(path)
-    if read.metadata.get("format") != FORMAT:
+    try:
+        row = as_object(json.loads(read.metadata.get(HEADER, "{}"))) or {}
+    except ValueError as error:
+        raise _damaged(path, error) from error
+    found = row.pop("format", "no format")
+    if found != FORMAT:
         raise ModelError(
             f"{path} is no few-shot head",
-            got=read.metadata.get("format", "no format"),
+            got=found,
             allowed=FORMAT,
             remedy="Make one: videoengine train head.",
         )
     try:
-        card = _card(json.loads(read.metadata.get("card", "")))
+        card = _card(row)
         classes = len(vocabulary(card.vocabulary).labels)
     except (ValueError, KeyError, TypeError) as error:  # UsageError is a ValueError
-        raise ModelError(
-            f"The header of {path} is damaged", got=error, remedy="Get or make the head again."
-        ) from error
+        raise _damaged(path, error) from error
     if card.sizes.get("classes") != classes:
         raise ModelError(
             f"The head {path} does not fit its vocabulary {card.vocabulary}",
@@ -167,22 +169,29 @@ def load_head(path: Path) -> FewShotHead:
     return FewShotHead(card, network)
 
 
-def _card(row: object) -> HeadCard:
+def _damaged(path: Path, why: object) -> ModelError:
+    return ModelError(
+        f"The header of {path} is damaged", got=why, remedy="Get or make the head again."
+    )
+
+
+def _card(table: Mapping[str, Any]) -> HeadCard:
     """Return the card that a header holds; ValueError, KeyError or TypeError when it is none."""
-    table = as_object(row)
-    if table is None or table.keys() != {one.name for one in dataclasses.fields(HeadCard)}:
+    if table.keys() != {one.name for one in dataclasses.fields(HeadCard)}:
         raise ValueError("the card has other entries")
     if table["method"] not in METHODS or table["task"] not in TASKS:
         raise ValueError(f"method {table['method']!r}, task {table['task']!r}")
     texts = [table[key] for key in ("vocabulary", "backbone", "model_hash", "shots", "prompts")]
     sizes = as_object(table["sizes"]) or {}
-    plain = isinstance(table["seed"], int) and isinstance(table["ships"], bool)
+    plain = isinstance(table["seed"], int) and table["ships"] in ("yes", "no")
     whole = all(isinstance(one, str) for one in texts) and all(
         isinstance(one, int) for one in sizes.values()
     )
     if not plain or not whole:
         raise ValueError("the card has entries of another kind")
-    return HeadCard(**{**table, "frames": _used(as_items(table["frames"]) or ()), "sizes": sizes})
+    frames = _used(as_items(table["frames"]) or ())
+    ships = table["ships"] == "yes"
+    return HeadCard(**{**table, "ships": ships, "frames": frames, "sizes": sizes})
 
 
 def _used(rows: Sequence[Any]) -> tuple[Used, ...]:

@@ -120,10 +120,10 @@ def _align(network: Aligned, images: Tensor, texts: Tensor) -> None:
     optimizer = torch.optim.Adam(network.aligner.parameters(), lr=RATE)
     steps = 0
     while steps < STEPS:
-        for part in torch.randperm(len(images)).split(BATCH):
+        for part in torch.split(torch.randperm(len(images)), BATCH):
             loss = functional.mse_loss(network.aligner(images[part]), texts[part])
             optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             steps += 1
 

@@ -114,8 +114,9 @@ class ZeroShotHead:
 
     def _observed(self, cosines: Tensor) -> list[Tensor]:
         """Return the log probability of each term's observations, (N, observations) each."""
-        sides = cosines.unflatten(-1, (-1, _SIDES)).log_softmax(-1)[..., 0]
-        return list(sides.split([len(one) for one in self.prompts.observations], dim=-1))
+        sides = cosines.reshape(len(cosines), -1, _SIDES).log_softmax(-1)[..., 0]
+        counts = [len(one) for one in self.prompts.observations]
+        return list(torch.split(sides, counts, dim=-1))
 
 
 def prompt_features(backbone: ImageTextBackbone, prompts: Sequence[Sequence[str]]) -> Tensor:
