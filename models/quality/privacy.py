@@ -106,10 +106,21 @@ class PrivacyStage:
         return [self._judge(work) for work in works]
 
     def _judge(self, work: Work) -> Result:
-        state: PrivacyState = work.state
-        statistics = statistics_of(work.clip.last.pixels)
+        return self.decide(work.state, statistics_of(work.clip.last.pixels))
+
+    def decide(
+        self, state: PrivacyState, statistics: FrameStatistics, evidence: float = 0.0
+    ) -> Result:
+        """Return the decision on a sample.
+
+        Args:
+            state: After the sample before it.
+            statistics: Of the sample.
+            evidence: For out of body, 0 to 1, from another witness; the worse of it and the
+                rule's score counts.
+        """
         cues = cues_of(statistics)
-        score = score_of(cues, self.rule)
+        score = max(score_of(cues, self.rule), evidence)
         scene = scene_of(statistics)
         change = change_between(state.scene, scene)
         allowed = is_allowed(score, state.inside, change, self.threshold)

@@ -49,8 +49,16 @@ def no_soiling() -> SoilingState:
     return SoilingState(np.full(CELLS, -1.0), np.zeros(CELLS), np.zeros(CELLS))
 
 
-def follow(state: SoilingState, statistics: FrameStatistics) -> SoilingState:
-    """Return the state after a sample."""
+def follow(
+    state: SoilingState, statistics: FrameStatistics, *, memory: float = MEMORY
+) -> SoilingState:
+    """Return the state after a sample.
+
+    Args:
+        state: Before the sample.
+        statistics: Of the sample.
+        memory: Least weight of a new sample; MEMORY suits 5 samples a second.
+    """
     luma = statistics.means[:, Channel.LUMA]
     if state.luma[0] < 0:
         return SoilingState(luma, state.change, state.texture, state.samples)
@@ -59,7 +67,7 @@ def follow(state: SoilingState, statistics: FrameStatistics) -> SoilingState:
     if not lit.any() or middle(change[lit]) < MOVES:
         return SoilingState(luma, state.change, state.texture, state.samples)
     texture = statistics.means[:, Channel.GRADIENT]
-    weight = max(MEMORY, 1.0 / (state.samples + 1))
+    weight = max(memory, 1.0 / (state.samples + 1))
     return SoilingState(
         luma,
         state.change + weight * (change - state.change),
@@ -73,7 +81,7 @@ def soiling_of(state: SoilingState, statistics: FrameStatistics) -> float:
     if state.samples < LEAST_SAMPLES:
         return 0.0
     lit = statistics.lit
-    around_change, around_texture = _surroundings(np.stack((state.change, state.texture)), lit)
+    around_change, around_texture = surroundings(np.stack((state.change, state.texture)), lit)
     soiled = (
         lit
         & (around_change > 0)
@@ -83,8 +91,8 @@ def soiling_of(state: SoilingState, statistics: FrameStatistics) -> float:
     return ramp(float(soiled.sum()) / max(1, int(lit.sum())), *SOILED)
 
 
-def _surroundings(values: Floats, lit: NDArray[np.bool_]) -> Floats:
-    """Return the mean of the lit cells in the 9 x 9 cells around each cell, (2, CELLS)."""
+def surroundings(values: Floats, lit: NDArray[np.bool_]) -> Floats:
+    """Return the mean of the lit cells in the 9 x 9 cells around each cell, (N, CELLS) as given."""
     reach, size = 4, 9
     planes = np.concatenate((values * lit, lit[None]), axis=0).reshape(-1, ROWS, COLUMNS)
     padded = np.zeros((len(planes), ROWS + size, COLUMNS + size))
