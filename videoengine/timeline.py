@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -17,6 +17,8 @@ SEVERE: Final = 0.5
 SERIES_POINTS: Final = 1024
 """A drawn series holds at most this many points; neighbours are merged by their maximum."""
 LABELLED: Final = ("procedure", "phase", "step", "instrument", "track", "segment")
+UNFOLDED: Final = ("quality", "privacy", "triplet", "anticipation", *LABELLED)
+"""Kinds stated at a rate: points that make segments or nothing, never single marks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +162,11 @@ def closed_runs(events: Iterable[Event]) -> Runs:
     return Runs(newest, by_stage, first_ns)
 
 
+def owner(stage: str, stages: Container[str]) -> str:
+    """Return the stage that stated something, of `phase.smoothed` the stage `phase`."""
+    return stage if stage in stages else stage.partition(".")[0]
+
+
 class TimelineBuilder:
     """Folds the events of a log, one after the other, into a Timeline."""
 
@@ -177,7 +184,8 @@ class TimelineBuilder:
         self._gate = Gate(self._period_ns("privacy"))
 
     def _period_ns(self, stage: str) -> int:
-        config = self._payload["stages"].get(stage, {})
+        stages = self._payload["stages"]
+        config = stages.get(owner(stage, stages), {})
         return round(NS_PER_SECOND / float(config.get("rate_hz", 1.0)))
 
     def _case(self, epoch: int, pts_ns: int) -> int:
@@ -188,7 +196,8 @@ class TimelineBuilder:
         """Fold one event."""
         if event.kind == "run":
             return
-        run_id = self._runs.by_stage.get(event.stage, self._runs.newest.run_id)
+        by_stage = self._runs.by_stage
+        run_id = by_stage.get(owner(event.stage, by_stage), self._runs.newest.run_id)
         if event.run_id != run_id:
             return
         if event.kind in ("gap", "reconnect"):
@@ -201,7 +210,7 @@ class TimelineBuilder:
         self._gate.add(event)
         for name in self._names(event):
             self._sample(event, name)
-        if event.kind not in ("quality", "privacy", *LABELLED):
+        if event.kind not in UNFOLDED:
             self._marks.append(self._mark(event))
 
     def _place(self, event: Event) -> None:
@@ -232,6 +241,9 @@ class TimelineBuilder:
             return [payload["reason"] or "in_body"]
         if event.kind in LABELLED and payload.get("label"):
             return [payload["label"]["name"]]
+        if event.kind == "triplet":
+            parts = (payload.get(part) for part in ("instrument", "verb", "target"))
+            return [", ".join(str(label["name"]) for label in parts if label)]
         return []
 
     def _sample(self, event: Event, name: str) -> None:

@@ -8,6 +8,7 @@ from typing import Final
 
 from videoengine.apps.report.findings import Finding, Span, Story
 from videoengine.apps.report.html import exact, length, moment, text
+from videoengine.apps.report.workflow import INSTRUMENTS, Phase, phases, spans_of, words
 from videoengine.apps.wording import QUALITY, plain
 from videoengine.media_time import NS_PER_SECOND
 from videoengine.timeline import SEVERE, SEVERITIES, Series, Timeline
@@ -20,6 +21,8 @@ PLOT: Final = 34
 BAR: Final = 20
 WIDTH: Final = 1000
 """Units across a plot, whatever its width on the page."""
+PERCENT_A_LETTER: Final = 0.9
+"""Room that a letter in a bar needs, in percent of the plot's width."""
 BREAK_PERIODS: Final = 3
 """A signal is drawn through when its next point is nearer than this many periods."""
 
@@ -86,6 +89,7 @@ def _rows(story: Story, end_ns: int) -> Iterator[_Row]:
     if frozen:
         svg = "".join(_rect(r.start_ns, r.end_ns, end_ns, 6, 8, "flag") for r in frozen)
         yield _Row(QUALITY["frozen"], BAR, svg, _spans(frozen))
+    yield from _workflow_rows(timeline, end_ns)
     yield from _labelled_rows(story, end_ns)
     troubles = [row for row in story.findings if row.kind in ("error", "refusal", "drop")]
     if troubles:
@@ -118,6 +122,30 @@ def _gate_row(story: Story, end_ns: int) -> _Row:
     hidden = [_rect(r.start_ns, r.end_ns, end_ns, 2, BAR - 4, "hidden") for r in story.hidden]
     svg = "".join([*shown, *hidden])
     return _Row("Pictures", BAR, svg, f"hidden: {_spans(story.hidden)}")
+
+
+def _workflow_rows(timeline: Timeline, end_ns: int) -> Iterator[_Row]:
+    rows = phases(timeline)
+    if rows:
+        svg = "".join(_phase(row, end_ns) for row in rows)
+        says = [f"{words(p.name)} from {exact(p.start_ns)} to {exact(p.end_ns)}" for p in rows[:40]]
+        yield _Row("Phase", BAR + 6, svg, ", ".join(says))
+    for name, spans in list(spans_of(timeline, "instrument").items())[:INSTRUMENTS]:
+        bars = [_rect(start, stop, end_ns, 4, BAR - 8, "labelled") for start, stop in spans]
+        says = [f"from {exact(start)} to {exact(stop)}" for start, stop in spans[:6]]
+        yield _Row(words(name), BAR, "".join(bars), ", ".join(says))
+
+
+def _phase(row: Phase, end_ns: int) -> str:
+    """Return a stretch of the strip, with its name where there is room."""
+    bar = _rect(row.start_ns, row.end_ns, end_ns, 1, BAR + 4, f"phase-{row.color}")
+    left, right = _x(row.start_ns, end_ns), _x(row.end_ns, end_ns)
+    name = words(row.name)
+    if right - left < PERCENT_A_LETTER * len(name):
+        return bar
+    middle = (left + right) / 2
+    place = f'x="{middle:.3f}%" y="17" text-anchor="middle"'
+    return f'{bar}<text class="inside" {place}>{text(name)}</text>'
 
 
 def _labelled_rows(story: Story, end_ns: int) -> Iterator[_Row]:

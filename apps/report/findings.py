@@ -9,6 +9,7 @@ from typing import Final
 
 from videoengine.apps.pictures import Moment
 from videoengine.apps.report.shedding import rows_of
+from videoengine.apps.report.workflow import KINDS
 from videoengine.apps.wording import PRIVACY, mark_detail, mark_title, plain, segment_title
 from videoengine.case import Case
 from videoengine.events import Event
@@ -136,7 +137,7 @@ def _merged(segments: Iterable[Segment]) -> list[Finding]:
 
 def _labelled(timeline: Timeline) -> Iterator[Finding]:
     for segment in timeline.segments:
-        if segment.kind not in ("quality", "privacy"):
+        if segment.kind not in ("quality", "privacy", *KINDS):
             yield Finding(
                 segment.kind,
                 segment.name,

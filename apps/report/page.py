@@ -30,6 +30,7 @@ from videoengine.apps.report.sections import (
 )
 from videoengine.apps.report.shedding import unanalyzed
 from videoengine.apps.report.thumbnails import Thumbnails
+from videoengine.apps.report.workflow import procedure, workflow
 from videoengine.apps.source_record import LIVE
 from videoengine.apps.wording import drop_reason
 from videoengine.case import Case, Manifest
@@ -58,6 +59,7 @@ def write_report(case: Case) -> Path:
         _header(case.manifest, story),
         _overview(case.manifest, story, pictures),
         _timeline(story, pictures),
+        workflow(story.timeline),
         _findings(story, listed, pictures),
         troubles(story.timeline),
         accounts(story.timeline),
@@ -104,7 +106,7 @@ def _header(manifest: Manifest, story: Story) -> str:
         ("Length", length(story.timeline.end_ns)),
         ("Frames", f"{_frames(story):,}"),
         ("Modality", manifest.modality if manifest.modality != "unknown" else "not stated"),
-        ("Procedure", manifest.procedure or "not stated"),
+        ("Procedure", _procedure(manifest, story)),
         ("Preset", str(story.timeline.run.get("preset", ""))),
     ]
     if manifest.source is not None and manifest.source.size:
@@ -115,6 +117,16 @@ def _header(manifest: Manifest, story: Story) -> str:
         f"<strong>{text(videoengine.DISCLAIMER)}</strong></p>"
         f"<h1>{text(_title(manifest))}</h1><dl>{rows}</dl></header>"
     )
+
+
+def _procedure(manifest: Manifest, story: Story) -> str:
+    """Return the procedure, and whether a person or the video told it."""
+    name = manifest.procedure or procedure(story.timeline)
+    if name is None:
+        return "not stated"
+    told = (manifest.config.get("procedure_from") or {}).get("by", "caller")
+    shown = "not recognized" if name == "unknown" else name
+    return shown if told == "caller" else f"{shown} (from the video)"
 
 
 def _overview(manifest: Manifest, story: Story, pictures: Thumbnails) -> str:

@@ -78,13 +78,25 @@ def configuration(manifest: Manifest, timeline: Timeline) -> str:
 
 
 def _value(key: str, value: Any) -> str:
+    if key == "procedure_from" and isinstance(value, dict):
+        samples = value.get("samples")
+        return str(value.get("by")) + ("" if samples is None else f", {samples} samples")
     if value is None:
         return "the end" if key == "until_ns" else "not given"
     return length(value) if key == "until_ns" and isinstance(value, int) else str(value)
 
 
 def _options(row: dict[str, Any]) -> str:
-    hidden = ("name", "card", "model_hash", "config_hash", "options", "modality", "procedure")
+    hidden = (
+        "name",
+        "card",
+        "about",
+        "model_hash",
+        "config_hash",
+        "options",
+        "modality",
+        "procedure",
+    )
     pairs = {key: value for key, value in row.items() if key not in hidden}
     options = row.get("options")
     if isinstance(options, dict):
@@ -98,9 +110,14 @@ def _short(row: dict[str, Any]) -> str:
 
 def models(manifest: Manifest, timeline: Timeline) -> str:
     """Return the cards of the models that spoke, and what each was trained on."""
-    cards = _cards(manifest)
+    stages = timeline.run.get("stages", {})
+    cards = {} if all("about" in row for row in stages.values()) else _cards(manifest)
     rows: list[list[str]] = []
-    for name, row in timeline.run.get("stages", {}).items():
+    for name, row in stages.items():
+        about = row.get("about")
+        if about:
+            rows.append(_spoke(name, row, about))
+            continue
         card = cards.get(name)
         model_hash = str(row.get("model_hash", ""))
         code = f"<code>{text(model_hash[:12])}</code>"
@@ -114,6 +131,15 @@ def models(manifest: Manifest, timeline: Timeline) -> str:
         rows.append([text(name), label, trained, text(covered), calibration, code])
     head = ("Stage", "Model", "Trained on", "Covers", "Calibration", "Hash")
     return section("models", "Models", table(head, rows, label="Models that spoke"))
+
+
+def _spoke(name: str, row: dict[str, Any], about: dict[str, Any]) -> list[str]:
+    """Return a row of the table from what the log itself says about the model."""
+    label = f"{text(row.get('card', 'unknown'))}<br><small>{text(about['licence'])}</small>"
+    covered = ", ".join(about["procedures"]) or "any procedure"
+    trained, calibration = text(about["trained_on"]), text(about["calibration"])
+    code = f"<code>{text(str(row.get('model_hash', ''))[:12])}</code>"
+    return [text(name), label, trained, text(covered), calibration, code]
 
 
 def _cards(manifest: Manifest) -> dict[str, ModelCard]:
