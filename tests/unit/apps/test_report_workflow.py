@@ -103,7 +103,8 @@ def test_models_of_simulated_procedures_are_named(case: Path) -> None:
     text = write_report(Case.open(case)).read_text("utf-8")
     assert "Trained on simulated procedures only" in text
     assert "instruments, phase and triplet" in text
-    assert "its card is not installed" not in text.split('id="models"')[1].split("phase")[1]
+    models = text.split('id="models"')[1].split("</section>")[0]
+    assert models.count(ABOUT["licence"]) == 3
 
 
 def test_labels_read_as_words() -> None:
