@@ -29,7 +29,10 @@ sys.path.insert(0, str(ROOT / "tests"))
 import out_of_body  # noqa: E402
 
 from videoengine.frames import Color, Pixels  # noqa: E402
-from videoengine.models.quality.frame_statistics import statistics_of  # noqa: E402
+from videoengine.models.quality.frame_statistics import (  # noqa: E402
+    FrameStatistics,
+    statistics_of,
+)
 from videoengine.models.quality.out_of_body import Cues, cues_of, score_of  # noqa: E402
 from videoengine.models.quality.privacy import (  # noqa: E402
     RULES,
@@ -57,6 +60,7 @@ class Sample:
 
     cues: Cues
     scene: tuple[float, ...]
+    statistics: FrameStatistics
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,7 @@ class Body:
 
 def sample_of(pixels: Pixels) -> Sample:
     statistics = statistics_of(pixels)
-    return Sample(cues_of(statistics), scene_of(statistics))
+    return Sample(cues_of(statistics), scene_of(statistics), statistics)
 
 
 def plane_of(plane: Any) -> NDArray[np.uint8]:
