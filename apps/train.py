@@ -276,10 +276,8 @@ def _prompts(named: str | None, terms: str) -> PromptSet:
     """Return the prompts that were named, else the bundled ones of this vocabulary."""
     if named is not None:
         return read_prompts(named)
-    fitting = [read_prompts(name) for name in bundled()]
-    fitting = [
-        one for one in fitting if one.vocabulary.name == terms and one.source == "this project"
-    ]
+    every = (read_prompts(name) for name in bundled())
+    fitting = [one for one in every if one.vocabulary.name == terms and one.prompts]
     if not fitting:
         raise UsageError(
             f"No prompts for {terms} ship with videoengine", remedy="Give a file: --prompts FILE."
