@@ -8,7 +8,7 @@ PINS := -c constraints.txt
 export PIP_BUILD_CONSTRAINT := $(CURDIR)/constraints.txt
 NATIVE := $(shell find cuda -type f)
 
-.PHONY: help demo test check format test-wheel bench gpu-smoke bench-gpu soak soak-live clean
+.PHONY: help demo test check format test-wheel train-bundled bench gpu-smoke bench-gpu soak soak-live clean
 help:
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /: /'
 
@@ -66,6 +66,10 @@ test-wheel: $(VENV)/.created  ## the test suite against the wheel, outside the c
 	  outside=$(CURDIR)/build/outside/bin && shared=$${VIDEOENGINE_SHARED:-$(CURDIR)/../shared} && \
 	  cd $$folder && VIDEOENGINE_REQUIRE= VIDEOENGINE_SHARED=$$shared $$outside/pytest ; \
 	  status=$$?; rm -rf $$folder; exit $$status
+
+BUDGET ?= 1
+train-bundled: $(VENV)/.test  ## the weights that ship, from nothing but seeds: under 100 minutes on 2 cores; goes on where it was cut off
+	$(BIN)/videoengine train bundled --budget $(BUDGET)
 
 bench: $(VENV)/.test  ## every CPU benchmark, peers interleaved; JSON under docs/benchmarks/
 	$(PIP) install $(PINS) --group bench

@@ -15,7 +15,10 @@ from numpy.typing import NDArray
 from videoengine.apps.training_sets import procedures_of, render
 from videoengine.errors import UsageError
 from videoengine.models.metrics.boxes import box_iou
+from videoengine.models.quality.learned import WEIGHTS as LEARNED
+from videoengine.models.quality.learned_training import train_learned
 from videoengine.models.workflow.bundled import (
+    WEIGHTS,
     Calibration,
     Course,
     fused,
@@ -44,8 +47,8 @@ TRAIN: Final = {"cholecystectomy": 56, "colonoscopy": 40}
 """Procedures that the networks learn from."""
 TUNE: Final = 4
 """Procedures of each kind that thresholds and calibrations are fitted on."""
-FRAME_STEPS: Final = 7500
-PHASE_STEPS: Final = 400
+FRAME_STEPS: Final = 6000
+PHASE_STEPS: Final = 250
 RIGHT: Final = 0.5
 """Overlap from which a box is right."""
 TRAINED_ON: Final = (
@@ -74,16 +77,18 @@ class Recipe:
         return max(1, round(number * self.budget))
 
 
-def train_bundled(folder: Path, out: Path, recipe: Recipe, *, say: Say) -> None:
+def train_bundled(folder: Path, out: Path | None, recipe: Recipe, *, say: Say) -> None:
     """Render, learn, fit and write the bundled weights.
 
     Args:
         folder: Where samples and checkpoints lie; what is there already is not made again.
-        out: The safetensors file.
+        out: Folder of the two files; by default each goes to its place in the package.
         recipe: How much of everything.
         say: Called with a line a step.
     """
     began = time.monotonic()
+    recogniser = WEIGHTS if out is None else out / WEIGHTS.name
+    quality = LEARNED if out is None else out / LEARNED.name
     samples = folder / "samples"
     train = {name: _made(samples, "train", name, recipe, say) for name in PROCEDURES}
     tune = {name: _made(samples, "tune", name, recipe, say) for name in PROCEDURES}
@@ -116,7 +121,7 @@ def train_bundled(folder: Path, out: Path, recipe: Recipe, *, say: Say) -> None:
         say(f"{name}: {calibration}")
         courses[name] = Course(phases, stay, calibration)
     save_bundle(
-        out,
+        recogniser,
         network,
         courses,
         trained_on=TRAINED_ON.format(**{name: len(train[name]) for name in PROCEDURES}),
@@ -126,7 +131,9 @@ def train_bundled(folder: Path, out: Path, recipe: Recipe, *, say: Say) -> None:
             "torch": torch.__version__,
         },
     )
-    say(f"wrote {out}, {out.stat().st_size / 1e6:.1f} MB")
+    say(f"wrote {recogniser}, {recogniser.stat().st_size / 1e6:.1f} MB")
+    figures = train_learned([path for name in PROCEDURES for path in train[name]], quality)
+    say(f"wrote {quality}: " + ", ".join(f"{key} {value:.3f}" for key, value in figures.items()))
 
 
 def _made(folder: Path, part: str, procedure: str, recipe: Recipe, say: Say) -> list[Path]:

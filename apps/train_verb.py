@@ -72,6 +72,33 @@ def head(
 
 
 @train.command()
+def bundled(
+    folder: Annotated[
+        Path, typer.Option("--work", metavar="DIR", help="Samples and checkpoints; reused.")
+    ] = Path("build/bundled"),
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Of the weights; by default the package's.")
+    ] = None,
+    budget: Annotated[
+        float, typer.Option(metavar="1", help="How much of everything: 1 fits 2 cores.")
+    ] = 1.0,
+    device: Annotated[str, typer.Option(metavar="cpu|cuda:0")] = "cpu",
+    workers: Annotated[int, typer.Option(metavar="2", help="Processes that render.")] = 2,
+) -> int:
+    """Make the weights that ship, from nothing but seeds; what was made before is kept."""
+    from videoengine.models.backbones import require
+
+    require("torch", "models", "The bundled recogniser")
+    from videoengine.apps import train_bundled as runner
+
+    with interruptible("Run it again: it goes on where it was."):
+        runner.train_bundled(
+            folder, out, runner.Recipe(budget, device, workers), say=lambda line: show(line)
+        )
+    return 0
+
+
+@train.command()
 def score(
     path: Annotated[Path, typer.Argument(metavar="HEAD", help="Made by `train head`.")],
     sources: Sources,

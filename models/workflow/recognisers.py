@@ -75,7 +75,8 @@ def _verbs() -> int:
 def _own(row: NDArray[np.float32], start: int, count: int) -> NDArray[np.float64]:
     """Return a procedure's own part of probabilities, adding up to 1 again."""
     part = row[start : start + count].astype(np.float64) + 1e-30
-    return part / part.sum()
+    whole: NDArray[np.float64] = part / part.sum()
+    return whole
 
 
 class InstrumentStage:

@@ -30,7 +30,7 @@ print(frames, time.monotonic() - began)
 OURS = """
 import sys
 from videoengine.apps.analyze import analyze
-done = analyze(sys.argv[1], sys.argv[2], modality="laparoscopy")
+done = analyze(sys.argv[1], sys.argv[2], preset="basic", modality="laparoscopy")
 print(done.frames, done.seconds)
 """
 

@@ -23,7 +23,7 @@ def progress(case_ns, frames):
     for mark, value in marks.items():
         if value is None and case_ns >= mark:
             marks[mark] = rss()
-analyze(sys.argv[1], sys.argv[2], modality="laparoscopy", progress=progress)
+analyze(sys.argv[1], sys.argv[2], preset="basic", modality="laparoscopy", progress=progress)
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 print(*marks.values(), rss(), peak)
 """

@@ -20,9 +20,17 @@ BENCHMARKS = (
     "simulator.py",
     "metrics_agreement.py",
     "privacy_curve.py",
+    "privacy_learned.py",
     "realism.py",
+    "workflow_simulated.py",
+    "workflow_real.py",
+    "workflow_speed.py",
+    "few_shot.py",
 )
-ON_REAL_CLIPS = ("privacy_curve.py", "realism.py")
+ON_REAL_CLIPS = (
+    "privacy_curve.py", "privacy_learned.py", "realism.py", "workflow_real.py",
+    "workflow_speed.py", "few_shot.py",
+)  # fmt: skip
 
 
 def main() -> None:

@@ -70,9 +70,7 @@ def test_losses_of_the_truth_are_nothing() -> None:
 
 def test_a_batch_without_instruments_has_a_loss() -> None:
     batch = painted()
-    empty = Batch(
-        batch.pictures, batch.mask * 0, batch.tools[:0], batch.states, batch.procedure
-    )
+    empty = Batch(batch.pictures, batch.mask * 0, batch.tools[:0], batch.states, batch.procedure)
     terms = losses(FrameNetwork(CONFIG)(empty.pictures), empty)
     assert set(terms) == {"mask", "center", "presence", "states"}
     assert all(torch.isfinite(term) for term in terms.values())
