@@ -27,6 +27,8 @@ from videoengine.models.workflow.terms import PROCEDURES, outputs, terms_of
 
 WEIGHTS: Final = Path(__file__).parent / "weights" / "embedded.safetensors"
 FORMAT: Final = "videoengine/embedded@1"
+ABOUT: Final = "about"
+"""Key of the header under which everything but the tensors lies, as JSON."""
 WIDTH: Final = 256
 """Of the pictures that the network sees."""
 HEIGHTS: Final = (128, 256)
@@ -100,14 +102,14 @@ def save_bundle(
         for key, value in tensors.items()
         if not key.endswith("num_batches_tracked")
     }
-    metadata = {
+    about = {
         "format": FORMAT,
         "trained_on": trained_on,
-        "calibration": json.dumps(
-            {n: dataclasses.asdict(c.calibration) for n, c in courses.items()}
-        ),
-        "notes": json.dumps(dict(notes)),
+        "calibration": {name: dataclasses.asdict(c.calibration) for name, c in courses.items()},
+        "notes": dict(notes),
     }
+    # one key: the library writes several in another order each time
+    metadata = {ABOUT: json.dumps(about, sort_keys=True)}
     path.parent.mkdir(parents=True, exist_ok=True)
     durable.replace(path, save(half, metadata))
 
@@ -125,22 +127,24 @@ def load_bundle(path: Path = WEIGHTS) -> Bundle:
             remedy="Install videoengine again, or make them: make train-bundled.",
         )
     read = read_checkpoint(path)
-    if read.metadata.get("format") != FORMAT:
+    try:
+        about = json.loads(read.metadata.get(ABOUT, "{}"))
+        written_as = about.get("format", "no format")
+    except (AttributeError, ValueError) as error:
+        raise _damaged(path, error) from error
+    if written_as != FORMAT:
         raise ModelError(
             f"The weights {path} are not those of the bundled recogniser",
-            got=read.metadata.get("format", "no format"),
+            got=written_as,
             allowed=FORMAT,
             remedy="Install videoengine again, or make them: make train-bundled.",
         )
-    parts = _parted(read.tensors)
     try:
-        fitted = json.loads(read.metadata["calibration"])
-        calibrations = {name: _calibration(fitted[name]) for name in PROCEDURES}
-        notes = json.loads(read.metadata["notes"])
+        calibrations = {name: _calibration(about["calibration"][name]) for name in PROCEDURES}
+        trained_on, notes = str(about["trained_on"]), dict(about["notes"])
     except (KeyError, TypeError, ValueError) as error:
-        raise ModelError(
-            f"The header of the weights {path} is damaged", got=error, remedy="Get the file again."
-        ) from error
+        raise _damaged(path, error) from error
+    parts = _parted(read.tensors)
     frame = FrameNetwork(NetworkConfig(*outputs()))
     _load(frame, parts.pop("frame", {}), path)
     courses: dict[str, Course] = {}
@@ -158,8 +162,13 @@ def load_bundle(path: Path = WEIGHTS) -> Bundle:
             f"The weights {path} hold networks that are not known", got=", ".join(sorted(parts))
         )
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    trained_on = read.metadata.get("trained_on", "")
     return Bundle(fused(frame.eval()), courses, sha256, trained_on, notes)
+
+
+def _damaged(path: Path, why: object) -> ModelError:
+    return ModelError(
+        f"The header of the weights {path} is damaged", got=why, remedy="Get the file again."
+    )
 
 
 def _parted(tensors: Tensors) -> dict[str, Tensors]:

@@ -1,6 +1,6 @@
 """Runs `analyze` or `resume` in a child that kills itself inside a write, fsync or rename.
 
-    python kill_driver.py COUNT_FILE OPERATION NUMBER analyze SOURCE CASE
+    python kill_driver.py COUNT_FILE OPERATION NUMBER analyze SOURCE CASE [PRESET]
     python kill_driver.py COUNT_FILE OPERATION NUMBER resume CASE
 
 NUMBER counts the operations of that kind from 1; 0 never kills. COUNT_FILE receives how many of
@@ -31,7 +31,8 @@ def main() -> None:
 
     durable.inject_fault(fault)
     if verb == "analyze":
-        analyze(arguments[0], arguments[1], modality="laparoscopy", preset="basic")
+        source, case, preset = (*arguments, "basic")[:3]
+        analyze(source, case, modality="laparoscopy", preset=preset)
     else:
         resume(arguments[0])
     Path(count_file).write_text(json.dumps(reached))

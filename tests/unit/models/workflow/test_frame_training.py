@@ -72,7 +72,7 @@ def test_a_batch_without_instruments_has_a_loss() -> None:
     batch = painted()
     empty = Batch(batch.pictures, batch.mask * 0, batch.tools[:0], batch.states, batch.procedure)
     terms = losses(FrameNetwork(CONFIG)(empty.pictures), empty)
-    assert set(terms) == {"mask", "center", "presence", "states"}
+    assert set(terms) == {"mask", "center", "presence", "states", "procedure"}
     assert all(torch.isfinite(term) for term in terms.values())
 
 

@@ -83,6 +83,7 @@ def empty(instruments: int = 2, height: int = 10, width: int = 12) -> Answers:
         target=maps(3, 0.0),
         presence=torch.zeros(1, instruments),
         states=torch.zeros(1, 4),
+        procedure=torch.zeros(1, 2),
     )
 
 
