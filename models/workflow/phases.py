@@ -79,7 +79,8 @@ class PhaseStage:
         results: list[Result] = []
         states: dict[str, PhaseState] = {}
         for work in works:
-            result = self._step(work, states.get(work.stream_id, work.state))
+            before: PhaseState = states.get(work.stream_id) or work.state
+            result = self._step(work, before)
             states[work.stream_id] = result.state
             results.append(result)
         return results

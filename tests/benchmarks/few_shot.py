@@ -119,7 +119,7 @@ def main() -> None:
     parser.add_argument("--methods", default="linear", help="; ".join(METHODS))
     parser.add_argument("--name", default="few_shot", help="of the file in docs/benchmarks")
     chosen = parser.parse_args()
-    methods = [name for name in METHODS if name in chosen.methods.split(",")]
+    methods: list[Method] = [name for name in METHODS if name in chosen.methods.split(",")]
     if not methods:
         parser.error(f"--methods takes {', '.join(METHODS)}")
     backbone = open_backbone(chosen.backbone)

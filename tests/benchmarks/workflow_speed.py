@@ -95,6 +95,7 @@ def stages(video: Path, folder: Path, passes: int) -> dict[str, Any]:
     rows: dict[str, dict[str, list[float]]] = {}
     failures: list[str] = []
     run(BARE, video)
+    media_s = 0.0
     for number in range(passes):
         ours = analyzed(video, folder / f"embedded{number}", EMBEDDED)
         basic = analyzed(video, folder / f"basic{number}", {"preset": "basic"})
@@ -215,7 +216,7 @@ def frames(bundle: Bundle, repeats: int) -> dict[str, Any]:
 def _square(picture: NDArray[np.uint8]) -> torch.Tensor:
     """Return a picture as the ResNet sees it, (1, 3, SIDE, SIDE)."""
     resized = pixels_of(picture).rgb((SIDE, SIDE), np.float32)
-    shown = (resized - np.float32(MEAN)) / np.float32(DEVIATION)
+    shown = (resized - np.asarray(MEAN, np.float32)) / np.asarray(DEVIATION, np.float32)
     return torch.from_numpy(shown).permute(2, 0, 1)[None]
 
 

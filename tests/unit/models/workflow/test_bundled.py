@@ -42,8 +42,8 @@ def untrained() -> FrameNetwork:
     with torch.no_grad():  # statistics that folding must respect
         for module in network.modules():
             if isinstance(module, torch.nn.BatchNorm2d):
-                module.running_mean.uniform_(-0.2, 0.2)
-                module.running_var.uniform_(0.5, 2.0)
+                for statistic, low, high in ("running_mean", -0.2, 0.2), ("running_var", 0.5, 2.0):
+                    module.get_buffer(statistic).uniform_(low, high)
     return network.eval()
 
 
