@@ -19,6 +19,8 @@ SERIES_POINTS: Final = 1024
 LABELLED: Final = ("procedure", "phase", "step", "instrument", "track", "segment")
 UNFOLDED: Final = ("quality", "privacy", "triplet", "anticipation", *LABELLED)
 """Kinds stated at a rate: points that make segments or nothing, never single marks."""
+REMAINING: Final = "remaining"
+"""Name of the measurement that is stated at a rate as well: the time left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +212,7 @@ class TimelineBuilder:
         self._gate.add(event)
         for name in self._names(event):
             self._sample(event, name)
-        if event.kind not in UNFOLDED:
+        if event.kind not in UNFOLDED and event.payload.get("name") != REMAINING:
             self._marks.append(self._mark(event))
 
     def _place(self, event: Event) -> None:

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from videoengine.cards import ModelCard
+from videoengine.cards import MODALITIES, ModelCard
 from videoengine.frames import Pixels
 from videoengine.models.workflow.bundled import WEIGHTS, as_batch, load_bundle, seen_size
 from videoengine.models.workflow.found import found_in
@@ -20,6 +20,8 @@ from videoengine.stages import NamedArray, Result, StageContext, StageSpec, Work
 
 LOWEST: Final = 0.05
 """Score of a center below which nothing is handed on."""
+COVERED: Final = ("laparoscopy", "robotic", "colonoscopy", "unknown")
+"""Modalities in which the procedures are performed that the recognisers know."""
 HEAD: Final = 6
 """Columns of `found` before the verbs: instrument, score, box."""
 
@@ -96,6 +98,7 @@ def card_of(
         weights=f"bundled:{WEIGHTS.name}",
         weights_sha256=bundle.sha256,
         procedures=() if covers_any else PROCEDURES,
+        modalities=MODALITIES if covers_any else COVERED,
         preprocessing="RGB, 256 wide, shape kept to 16 pixels",
         input_spec="one picture at a time",
         outputs=outputs,

@@ -166,8 +166,7 @@ def _ahead(said: Said, course: Course, terms: Terms, probabilities: Tensor) -> l
     )
     low, high = course.calibration.left_spread
     left = MeasurementPayload("remaining", left_s, "s", None, left_s * low, left_s * high)
-    chance = float(torch.softmax(following, dim=0).max())
-    return [Draft("anticipation", coming, chance), Draft("measurement", left)]
+    return [Draft("anticipation", coming), Draft("measurement", left)]
 
 
 def _seconds(value: Tensor) -> float:

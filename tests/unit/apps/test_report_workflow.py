@@ -49,6 +49,7 @@ def stated(smoothed: bool) -> Iterator[Event]:
                     "instrument", second + tick / 5, payload, stage="instruments", ordinal=ordinal
                 )
         yield event("anticipation", second, {"label": label(name), "in_seconds": 1.0})
+        yield event("measurement", second, {"name": "remaining", "value": 60.0, "unit": "s"})
     for second in range(60 if smoothed else 0):
         payload = {"label": label(PHASES[second // 20]), "probabilities": {}}
         yield event("phase", second, payload, stage="phase.smoothed")
@@ -94,7 +95,8 @@ def test_points_of_both_rates_are_joined(case: Path) -> None:
     (span,) = spans_of(timeline, "instrument")["grasper"]
     assert span[0] == 0
     assert abs(span[1] - 30 * NS) <= NS // 5
-    assert not [mark for mark in timeline.marks if mark.kind in ("anticipation", "triplet")]
+    at_a_rate = ("anticipation", "triplet", "measurement")
+    assert not [mark for mark in timeline.marks if mark.kind in at_a_rate]
     (triplet,) = spans_of(timeline, "triplet")
     assert triplet == "hook, dissect, instrument"
 
