@@ -90,8 +90,8 @@ import sys
 from videoengine.apps.live import live
 from videoengine.streams import LiveConfig
 url, out, until_ns = sys.argv[1:]
-live([url], out, modality="laparoscopy", procedure="cholecystectomy", policy="lossless",
-     until_ns=int(until_ns), config=LiveConfig(lossless=True))
+live([url], out, preset="basic", modality="laparoscopy", procedure="cholecystectomy",
+     policy="lossless", until_ns=int(until_ns), config=LiveConfig(lossless=True))
 """
 
 

@@ -48,8 +48,8 @@ def test_the_default_needs_the_weights_and_the_libraries(
 def test_embedded_lists_its_stages_at_their_rates() -> None:
     rates = {row.name: row.options["rate_hz"] for row in load_preset("embedded").stages}
     assert rates == {
-        "quality": 5.0, "privacy": 5.0, "encoder": 5.0, "procedure": 1.0, "instruments": 5.0,
-        "triplet": 1.0, "phase": 1.0,
+        "quality.learned": 5.0, "privacy.learned": 5.0, "encoder": 5.0,
+        "procedure": 1.0, "instruments": 5.0, "triplet": 1.0, "phase": 1.0,
     }  # fmt: skip
 
 
