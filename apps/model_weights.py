@@ -68,7 +68,7 @@ def _state(entry: Entry, store: Store) -> str:
     lacking = [module for module, _ in (("torch", "models"), *entry.needs) if not available(module)]
     if lacking:
         return f"needs {', '.join(lacking)}"
-    if store.files(entry.card.id):
+    if entry.bundled is not None or store.files(entry.card.id):
         return "here"
     return "to pull" if entry.files else "by hand"
 
