@@ -216,30 +216,3 @@ def as_batch(pictures: Sequence[NDArray[np.uint8]]) -> Tensor:
     """Return pictures (H, W, 3) of one size as the network takes them: (B, 3, H, W), 0 to 1."""
     stacked = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)
     return stacked.to(torch.float32, memory_format=torch.channels_last).div_(255.0)
-
-
-@torch.inference_mode()
-def frame_features(network: FrameNetwork, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[Any]:
-    """Return the pooled features (N, D) float32 of pictures of any sizes."""
-    rows: list[Tensor] = []
-    for picture in pictures:
-        if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
-            raise ModelError(
-                "The network takes RGB pictures",
-                got=f"{picture.dtype} {picture.shape}",
-                allowed="uint8 (H, W, 3)",
-            )
-        width, height = seen_size((picture.shape[1], picture.shape[0]))
-        shown = as_batch([picture])
-        if shown.shape[-2:] != (height, width):
-            shown = nn.functional.interpolate(
-                shown, size=(height, width), mode="bilinear", antialias=True
-            )
-        rows.append(network(shown).features[0])
-    found: NDArray[Any] = torch.stack(rows).numpy()
-    return found
-
-
-def load_frame_network() -> FrameNetwork:
-    """Return the bundled frame network, ready to answer."""
-    return load_bundle().frame

@@ -107,7 +107,28 @@ def card_of(
     )
 
 
-class EncoderStage:
+class Stateless:
+    """What stages share that keep nothing from one sample to the next."""
+
+    _spec: StageSpec
+
+    @property
+    def spec(self) -> StageSpec:
+        """What the stage asks of the engine."""
+        return self._spec
+
+    def open(self, stream_id: str) -> None:
+        """There is no state."""
+
+    def encode(self, state: None) -> bytes:
+        """Return nothing: there is no state."""
+        return b""
+
+    def decode(self, data: bytes) -> None:
+        """Return what `encode` wrote: nothing."""
+
+
+class EncoderStage(Stateless):
     """Hands on, for every sample, what the network found; states nothing itself."""
 
     def __init__(self, context: StageContext, *, rate_hz: float = 5.0) -> None:
@@ -126,14 +147,6 @@ class EncoderStage:
             ),
         )  # fmt: skip
 
-    @property
-    def spec(self) -> StageSpec:
-        """What the stage asks of the engine."""
-        return self._spec
-
-    def open(self, stream_id: str) -> None:
-        """There is no state."""
-
     def process(self, works: Sequence[Work]) -> Sequence[Result]:
         """Look at the last frame of every clip."""
         return [self._look(work) for work in works]
@@ -150,10 +163,3 @@ class EncoderStage:
             "tool/embedded": seen.tool,
         }
         return Result(outputs=tuple(NamedArray(name, array) for name, array in arrays.items()))
-
-    def encode(self, state: None) -> bytes:
-        """Return nothing: there is no state."""
-        return b""
-
-    def decode(self, data: bytes) -> None:
-        """Return what `encode` wrote: nothing."""

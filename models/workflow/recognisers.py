@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from videoengine.events import Draft
 from videoengine.models.workflow.bundled import Course, load_bundle
-from videoengine.models.workflow.encoder import HEAD, card_of
+from videoengine.models.workflow.encoder import HEAD, Stateless, card_of
 from videoengine.models.workflow.terms import PROCEDURES, slots_of, terms_of
 from videoengine.payloads import (
     InstrumentPayload,
@@ -79,7 +79,7 @@ def _own(row: NDArray[np.float32], start: int, count: int) -> NDArray[np.float64
     return whole
 
 
-class InstrumentStage:
+class InstrumentStage(Stateless):
     """Presence, boxes and masks of instruments."""
 
     def __init__(self, context: StageContext, *, rate_hz: float = 5.0) -> None:
@@ -96,14 +96,6 @@ class InstrumentStage:
             ),
             provides=("mask/instrument", "mask/tool", "presence/tool"),
         )  # fmt: skip
-
-    @property
-    def spec(self) -> StageSpec:
-        """What the stage asks of the engine."""
-        return self._spec
-
-    def open(self, stream_id: str) -> None:
-        """There is no state."""
 
     def process(self, works: Sequence[Work]) -> Sequence[Result]:
         """Say what is seen in every sample."""
@@ -143,15 +135,8 @@ class InstrumentStage:
             ),
         )
 
-    def encode(self, state: None) -> bytes:
-        """Return nothing: there is no state."""
-        return b""
 
-    def decode(self, data: bytes) -> None:
-        """Return what `encode` wrote: nothing."""
-
-
-class TripletStage:
+class TripletStage(Stateless):
     """What each instrument does to what: instrument, verb, target."""
 
     def __init__(self, context: StageContext, *, rate_hz: float = 1.0) -> None:
@@ -168,14 +153,6 @@ class TripletStage:
             shed_order=55,
             needs=("found/embedded", "procedure"),
         )
-
-    @property
-    def spec(self) -> StageSpec:
-        """What the stage asks of the engine."""
-        return self._spec
-
-    def open(self, stream_id: str) -> None:
-        """There is no state."""
 
     def process(self, works: Sequence[Work]) -> Sequence[Result]:
         """Say what is done in every sample."""
@@ -197,13 +174,6 @@ class TripletStage:
             )
             drafts.append(Draft("triplet", payload, chance))
         return Result(events=tuple(drafts))
-
-    def encode(self, state: None) -> bytes:
-        """Return nothing: there is no state."""
-        return b""
-
-    def decode(self, data: bytes) -> None:
-        """Return what `encode` wrote: nothing."""
 
 
 def likeliest(one: Sighting, procedure: str) -> tuple[int, int, float]:

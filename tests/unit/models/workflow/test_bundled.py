@@ -20,7 +20,6 @@ from videoengine.models.workflow.bundled import (
     Calibration,
     Course,
     as_batch,
-    frame_features,
     fused,
     load_bundle,
     new_phase_network,
@@ -158,11 +157,7 @@ def test_the_backbone_and_the_recogniser_give_the_same_features() -> None:
     shown = pictures()
     backbone = load_backbone("embedded")
     theirs = backbone.encode_image(np.stack(shown)).numpy()
-    ours = frame_features(load_bundle().frame, shown)
+    with torch.inference_mode():
+        ours = load_bundle().frame(as_batch(shown)).features.numpy()
     assert ours.shape == theirs.shape == (2, 320)
     assert np.allclose(ours, theirs, atol=1e-3 * ours.std())
-
-
-def test_pictures_that_are_none_are_refused() -> None:
-    with pytest.raises(ModelError, match="RGB"):
-        frame_features(load_bundle().frame, [np.zeros((4, 4), np.uint8)])
