@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from videoengine.apps.live_resume import resume_live
 from videoengine.apps.report import write_report
@@ -16,6 +16,7 @@ from videoengine.apps.session import (
     Session,
     check_policy,
     check_stream_id,
+    finds_procedure,
     make_engine,
     new_manifest,
     resolved_config,
@@ -28,9 +29,6 @@ from videoengine.errors import CaseError, UsageError, redact
 from videoengine.events import Event
 from videoengine.sources import Source
 from videoengine.streams import PacedSource, open_source
-
-PROCEDURE: Final = "procedure"
-"""Stage that states which procedure it is."""
 
 
 def analyze(
@@ -77,10 +75,10 @@ def analyze(
         preset, stages=stages, procedure=procedure, modality=modality, until_ns=until_ns
     )
     config |= paced_config(as_live, policy, budget_ms)
-    engine = make_engine(config)
+    engine = make_engine(config)  # a bad call is refused before the video is looked at
     Case.refuse_existing(out)
     stream_id = check_stream_id(name or "s0")
-    if procedure is None and any(row["name"] == PROCEDURE for row in config["stages"]):
+    if finds_procedure(config):
         config |= _first_pass(open_source(source, stream_id=stream_id, fps=fps, stamps=stamps))
         engine = make_engine(config)
     opened = _paced(config, open_source(source, stream_id=stream_id, fps=fps, stamps=stamps))

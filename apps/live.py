@@ -18,6 +18,7 @@ from videoengine.apps.session import (
     check_policy,
     check_stream_id,
     drive,
+    finds_procedure,
     make_engine,
     resolved_config,
 )
@@ -42,7 +43,7 @@ def live_settings(
 ) -> dict[str, Any]:
     """Return the configuration of a live run with every choice made, as JSON values."""
     config = resolved_config(preset, **choices)
-    if config["procedure"] is None and any(r["name"] == "procedure" for r in config["stages"]):
+    if finds_procedure(config):
         config["procedure_from"] = {"by": "stream"}
     return {
         **config,

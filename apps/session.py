@@ -91,6 +91,12 @@ def resolved_config(
     }
 
 
+def finds_procedure(config: dict[str, Any]) -> bool:
+    """Tell whether a run is left to find out the procedure, and has a stage that does."""
+    stages = {row["name"] for row in config["stages"]}
+    return config["procedure"] is None and "procedure" in stages
+
+
 def this_machine() -> str:
     """Return the machine and the Python that run this, in words."""
     return f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"

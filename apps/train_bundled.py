@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from videoengine.apps.training_sets import procedures_of, render
 from videoengine.errors import UsageError
-from videoengine.models.metrics.boxes import box_iou
+from videoengine.models.metrics.boxes import BoxSet
+from videoengine.models.metrics.detection import ranked_hits
 from videoengine.models.quality.learned import WEIGHTS as LEARNED
 from videoengine.models.quality.learned_training import train_learned
 from videoengine.models.workflow.bundled import (
@@ -190,33 +191,30 @@ def calibrated(frame: FrameNetwork, phases: Any, tune: Sequence[Samples]) -> Cal
 
 def _ranked(
     frame: FrameNetwork, sets: Sequence[Samples]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
+) -> tuple[NDArray[np.float64], NDArray[np.bool_], int]:
     """Return the scores of all that was found, whether each is right, and how many there are."""
-    scores: list[float] = []
-    right: list[float] = []
-    wanted = 0
+    procedure = sets[0].procedure
+    first = slots_of(procedure).instrument
+    true: list[tuple[Any, ...]] = []
+    said: list[tuple[Any, ...]] = []
+    picture = 0
     for samples in sets:
-        first = slots_of(samples.procedure).instrument
-        own = range(first, first + len(terms_of(samples.procedure).instrument.labels))
         for start, answers in answers_of(frame, samples):
             for place in range(len(answers.features)):
-                tools = samples.tools[samples.tools[:, 0] == start + place]
-                wanted += len(tools)
-                left = tools.tolist()
-                for one in found_in(answers, place, threshold=LOWEST):
-                    if one.instrument not in own:
-                        continue
-                    hits = [
-                        row
-                        for row in left
-                        if int(row[1]) == one.instrument
-                        and box_iou([_corner(row)], [one.box]).max() >= RIGHT
-                    ]
-                    if hits:
-                        left.remove(hits[0])
-                    scores.append(min(max(one.score, 1e-6), 1 - 1e-6))
-                    right.append(float(bool(hits)))
-    return np.asarray(scores), np.asarray(right), wanted
+                tools = samples.tools[samples.tools[:, 0] == start + place].tolist()
+                true += [(picture, row[1] - first, _corner(row)) for row in tools]
+                found = found_in(answers, place, threshold=LOWEST)
+                said += [(picture, one.instrument - first, one.box, one.score) for one in found]
+                picture += 1
+    truth = BoxSet.of(*zip(*true, strict=True))
+    predicted = BoxSet.of(*zip(*said, strict=True))
+    scores: list[NDArray[np.float64]] = []
+    right: list[NDArray[np.bool_]] = []
+    for label in range(len(terms_of(procedure).instrument.labels)):
+        own = predicted.of_class(label)
+        right.append(ranked_hits(truth.of_class(label), own, RIGHT, "coco"))
+        scores.append(-np.sort(-own.score))
+    return np.clip(np.concatenate(scores), 1e-6, 1 - 1e-6), np.concatenate(right), len(true)
 
 
 def _corner(row: Sequence[float]) -> tuple[float, float, float, float]:
@@ -224,7 +222,7 @@ def _corner(row: Sequence[float]) -> tuple[float, float, float, float]:
     return x - width / 2, y - height / 2, width, height
 
 
-def _best_threshold(scores: NDArray[np.float64], right: NDArray[np.float64], wanted: int) -> float:
+def _best_threshold(scores: NDArray[np.float64], right: NDArray[np.bool_], wanted: int) -> float:
     """Return the score from which what is found gives the best F1."""
     order = np.argsort(-scores)
     hits = np.cumsum(right[order])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count, islice
 from multiprocessing import get_context
@@ -24,6 +25,8 @@ FIRST_SEED: Final = {"train": 10_000, "tune": 20_000, "test": 900_000}
 """Where the seeds of a part begin; the seeds of demos, tests and documentation lie below."""
 SIZES: Final = ("256x208", "256x144")
 """Sizes that take turns: the shapes of a colonoscope's and a laparoscope's picture."""
+
+THREADS: Final = "OMP_NUM_THREADS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,22 +70,30 @@ def render(
     missing = [one for one in wanted if not file_of(folder, one.uri).exists()]
     done = len(wanted) - len(missing)
     told(done, len(wanted))
-    before = os.environ.get("OMP_NUM_THREADS")
-    os.environ["OMP_NUM_THREADS"] = (
-        "1"  # as many renderers as cores: threads in each would only wait
-    )
-    # a fresh interpreter each: a fork of a process that has used torch may hang
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with _one_thread_each(), ProcessPoolExecutor(workers, get_context("spawn")) as pool:
         running = [
             pool.submit(make_samples, one.uri, folder, procedure=one.procedure) for one in missing
         ]
-        for _ in as_completed(running):
+        for ended in as_completed(running):
+            ended.result()
             done += 1
             told(done, len(wanted))
-        for one in running:
-            one.result()
-    if before is None:
-        del os.environ["OMP_NUM_THREADS"]
-    else:
-        os.environ["OMP_NUM_THREADS"] = before
     return [file_of(folder, one.uri) for one in wanted]
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Have processes started within render on one thread each: there is one for every core.
+
+    They are fresh interpreters: a fork of a process that has used torch may hang, and the number
+    of threads is read when the native library is loaded.
+    """
+    before = os.environ.get(THREADS)
+    os.environ[THREADS] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[THREADS]
+        else:
+            os.environ[THREADS] = before

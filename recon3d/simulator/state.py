@@ -76,6 +76,16 @@ class State:
             if float(np.abs(self.pulls[visit][3:6]).max()) < 0.02:
                 del self.pulls[visit]
 
+    def soil(self, draw: NDArray[np.float64], amount: float) -> None:
+        """Put fresh spots of blood, fat and water on the lens; `draw` (20, 6) is uniform."""
+        rows: list[list[float]] = []
+        for d in draw[: 2 + int(6 * amount)].tolist():
+            tint = (0.85, 0.35, 0.32) if d[5] < 0.45 else (0.98, 0.95, 0.86)
+            radius = 0.03 + 0.16 * d[2] * d[2] * (0.4 + amount)
+            opacity = 0.35 + 0.5 * d[3] * amount
+            rows.append([0.8 * (d[0] - 0.5), 0.66 * (d[1] - 0.5), radius, opacity, *tint])
+        self.drops = np.concatenate([self.drops, np.asarray(rows)])[-MOST_DROPS:]
+
     def expose(self, code: float, target: float, *, at_once: bool) -> None:
         """Move the gain toward the one that gives the mean code `target` (0 to 1)."""
         # a code goes with the 1/2.2th power of light; the shoulder makes that a little flatter

@@ -25,7 +25,7 @@ from videoengine.recon3d.simulator.randomness import Key
 from videoengine.recon3d.simulator.room import Room
 from videoengine.recon3d.simulator.scenery import PROBE, Floats, Motion, Scenery, Shot, empty
 from videoengine.recon3d.simulator.stains import BLOOD, STEP_TICKS, WATER, Slope, Stains
-from videoengine.recon3d.simulator.state import METER_TICKS, MOST_DROPS, TICK_S, State
+from videoengine.recon3d.simulator.state import METER_TICKS, TICK_S, State
 from videoengine.recon3d.simulator.vectors import inverse
 
 Array = NDArray[np.float64]
@@ -150,29 +150,10 @@ class World:
             elif one.kind == "cut":
                 state.stains.pour(BLOOD, u, v, 1.6, 1.6 * one.amount)
             elif one.kind == "lens_soiled":
-                state.drops = self._soiled(state, one)
+                draw = self._key.sub("soil", one.start).fractions(120)
+                state.soil(draw.reshape(-1, 6), one.amount)
             elif one.kind == "lens_wiped":
                 state.drops = state.drops[:0]
-
-    def _soiled(self, state: State, one: Incident) -> Array:
-        """Return the lens with fresh spots of blood, fat and water on it."""
-        draw = self._key.sub("soil", one.start).fractions(120).reshape(-1, 6)
-        count = 2 + int(6 * one.amount)
-        rows: list[list[float]] = []
-        for d in draw[:count].tolist():
-            bloody = d[5] < 0.45
-            tint = (0.85, 0.35, 0.32) if bloody else (0.98, 0.95, 0.86)
-            radius = 0.03 + 0.16 * d[2] * d[2] * (0.4 + one.amount)
-            rows.append(
-                [
-                    0.8 * (d[0] - 0.5),
-                    0.66 * (d[1] - 0.5),
-                    radius,
-                    0.35 + 0.5 * d[3] * one.amount,
-                    *tint,
-                ]
-            )
-        return np.concatenate([state.drops, np.asarray(rows)])[-MOST_DROPS:]
 
     def _hold(self, state: State, tools: tuple[ToolPose, ...]) -> None:
         held: set[int] = set()
