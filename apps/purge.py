@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from videoengine.apps.statements import state
 from videoengine.case import Case
 from videoengine.errors import CaseError, OutputError
-from videoengine.events import SCHEMA, Event, Evidence, event_key, plain
+from videoengine.events import Draft
 from videoengine.payloads import AuditPayload
 
 QUARANTINE: Final = "quarantine"
@@ -37,13 +38,10 @@ def purge(case: str | Path) -> Purged:
         OutputError: Something cannot be deleted.
     """
     with Case.open_for_writing(case) as opened:
-        log = opened.log()
-        try:
-            folder = opened.path / QUARANTINE
-            files, size = _empty(folder)
-            log.append(_audit(opened))
-        finally:
-            log.close()
+        opened.log().close()  # a damaged log is refused before anything is deleted
+        files, size = _empty(opened.path / QUARANTINE)
+        audit = Draft("audit", AuditPayload("purge", user(), QUARANTINE))
+        state(opened, [audit], stage=ENGINE)
         return Purged(opened.path, files, size)
 
 
@@ -75,34 +73,6 @@ def _empty(folder: Path) -> tuple[int, int]:
 def _files(folder: Path) -> Iterator[Path]:
     for root, _, names in os.walk(folder):
         yield from (Path(root, name) for name in names)
-
-
-def _audit(case: Case) -> Event:
-    """Return the event that states the purge, at the end of the newest event."""
-    newest: Event | None = None
-    ordinal = 0
-    for event in case.events(verify=False):
-        newest = event
-        ordinal += event.kind == "audit"
-    stream_id = case.manifest.stream_id
-    epoch, end_ns = (0, 0) if newest is None else (newest.epoch, newest.end_ns)
-    return Event(
-        schema=SCHEMA,
-        seq=-1,
-        key=event_key(stream_id, epoch, ENGINE, "", "", end_ns, end_ns, "audit", ordinal),
-        run_id=case.manifest.run_id,
-        kind="audit",
-        stream_id=stream_id,
-        epoch=epoch,
-        start_ns=end_ns,
-        end_ns=end_ns,
-        stage=ENGINE,
-        model_hash="",
-        config_hash="",
-        payload=plain(AuditPayload("purge", user(), QUARANTINE)),
-        confidence=None,
-        evidence=[Evidence(stream_id, epoch, end_ns, end_ns).to_json()],
-    )
 
 
 def user() -> str:

@@ -46,9 +46,9 @@ from videoengine.models.workflow.terms import PROCEDURES, slots_of, terms_of
 
 TRAIN: Final = {"cholecystectomy": 56, "colonoscopy": 40}
 """Procedures that the networks learn from."""
-TUNE: Final = 4
+TUNE: Final = 8
 """Procedures of each kind that thresholds and calibrations are fitted on."""
-FRAME_STEPS: Final = 6000
+FRAME_STEPS: Final = 14_000
 PHASE_STEPS: Final = 250
 RIGHT: Final = 0.5
 """Overlap from which a box is right."""

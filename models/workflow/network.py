@@ -8,7 +8,8 @@ It is written for two CPU cores: plain convolutions, no more than half a gigaflo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from typing import Final
 
 import torch
@@ -64,6 +65,10 @@ class Answers:
     """(B, states)."""
     procedure: Tensor
     """(B, procedures)."""
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> Answers:
+        """Return the same answers, each changed."""
+        return Answers(*(change(getattr(self, field.name)) for field in fields(self)))
 
 
 def _convolution(inputs: int, outputs: int, size: int = 3, stride: int = 1) -> nn.Sequential:
@@ -164,7 +169,7 @@ class FrameNetwork(nn.Module):
         self.doing = _convolution(width, width, 5)
         self.verb = nn.Conv2d(width, config.verbs, 1)
         self.target = nn.Conv2d(width, config.targets, 1)
-        self.presence = nn.Linear(config.features + config.instruments, config.instruments)
+        self.presence = nn.Linear(config.features + 2 * config.instruments, config.instruments)
         self.states = nn.Linear(config.features, config.states)
         self.procedure = nn.Linear(config.features, config.procedures)
         self.center.bias = nn.Parameter(torch.full((config.instruments,), -4.0))  # centers are rare
@@ -178,17 +183,17 @@ class FrameNetwork(nn.Module):
             x = x + self.lateral[level](maps[level])
         x = self.smooth(x)
         dense, doing = self.dense(x), self.doing(x)
-        mask = self.mask(dense)
+        mask, center = self.mask(dense), self.center(dense)
         pooled = pooled_features(maps)
-        strongest = (mask[:, 1:] - mask[:, :1]).flatten(2).amax(dim=2).clamp(-8.0, 8.0)
+        strongest = torch.cat([mask[:, 1:] - mask[:, :1], center], dim=1).flatten(2).amax(dim=2)
         return Answers(
             features=pooled,
             mask=mask,
-            center=self.center(dense),
+            center=center,
             sides=functional.softplus(self.sides(dense)) * 8.0,
             verb=self.verb(doing),
             target=self.target(doing),
-            presence=self.presence(torch.cat([pooled, strongest], dim=1)),
+            presence=self.presence(torch.cat([pooled, strongest.clamp(-8.0, 8.0)], dim=1)),
             states=self.states(pooled),
             procedure=self.procedure(pooled),
         )
