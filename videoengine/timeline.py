@@ -21,6 +21,8 @@ UNFOLDED: Final = ("quality", "privacy", "triplet", "anticipation", *LABELLED)
 """Kinds stated at a rate: points that make segments or nothing, never single marks."""
 REMAINING: Final = "remaining"
 """Name of the measurement that is stated at a rate as well: the time left."""
+IMPORTED: Final = "import"
+"""`preset` of a run that holds what people state: it adds stages, and analyzes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +133,13 @@ class Runs:
     """The run lines of a log: which runs closed, and which speaks for each stage."""
 
     newest: Event
-    """The `closed` line of the newest closed run."""
+    """The `closed` line of the newest closed run that analyzed."""
     by_stage: Mapping[str, str]
     """Stage name to the run that speaks for it."""
     first_ns: Mapping[str, int]
     """Stamp of the first frame, by run."""
+    configs: Mapping[str, Any]
+    """Configuration of each stage, in the run that speaks for it."""
 
 
 def closed_runs(events: Iterable[Event]) -> Runs:
@@ -147,21 +151,24 @@ def closed_runs(events: Iterable[Event]) -> Runs:
     newest: Event | None = None
     by_stage: dict[str, str] = {}
     first_ns: dict[str, int] = {}
+    configs: dict[str, Any] = {}
     for event in events:
         if event.kind != "run":
             continue
         if event.payload["state"] == "opened":
             first_ns[event.run_id] = event.start_ns
         elif event.payload["state"] == "closed":
-            newest = event
+            if event.payload.get("preset") != IMPORTED:
+                newest = event
             by_stage.update(dict.fromkeys(event.payload["stages"], event.run_id))
+            configs.update(event.payload["stages"])
     if newest is None:
         raise CaseError(
             "The analysis of this case has not finished",
             allowed="a closed run",
             remedy="videoengine resume CASE",
         )
-    return Runs(newest, by_stage, first_ns)
+    return Runs(newest, by_stage, first_ns, configs)
 
 
 def owner(stage: str, stages: Container[str]) -> str:
@@ -186,7 +193,7 @@ class TimelineBuilder:
         self._gate = Gate(self._period_ns("privacy"))
 
     def _period_ns(self, stage: str) -> int:
-        stages = self._payload["stages"]
+        stages = self._runs.configs
         config = stages.get(owner(stage, stages), {})
         return round(NS_PER_SECOND / float(config.get("rate_hz", 1.0)))
 
