@@ -33,7 +33,7 @@ $(VENV)/.core: $(VENV)/.created pyproject.toml constraints.txt $(NATIVE)
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.core
-	$(PIP) install $(PINS) --group dev -e '.[models]'
+	$(PIP) install $(PINS) --group dev -e '.[clinical,documents,models]'
 	@touch $@
 
 # --- what people run ---------------------------------------------------------------------------

@@ -1,0 +1,1 @@
+"""The operation note as documents that a hospital can take in."""
