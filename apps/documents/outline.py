@@ -11,10 +11,10 @@ from videoengine.models.vlm.note.document import Note, NoteField, Rest, Statemen
 
 SHOWN_TIMES: Final = 6
 """A line names at most this many stretches of its evidence, and says how many more there are."""
-DIRECTION_MARKS: Final = frozenset(
+UNPRINTABLE: Final = frozenset("\ufffe\uffff") | frozenset(
     "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 )
-"""They can turn a text around on the page, so that it reads as what it is not."""
+"""What XML refuses, and marks that turn a text around so that it reads as what it is not."""
 ENGLISH: Final = {
     "draft": "Draft",
     "edited": "Edited draft",
@@ -116,7 +116,7 @@ def printable(text: str) -> str:
     kept = (
         " " if unicodedata.category(char) == "Cc" and char != "\n" else char
         for char in text.replace("\r\n", "\n")
-        if char not in DIRECTION_MARKS and unicodedata.category(char) != "Cs"
+        if char not in UNPRINTABLE and unicodedata.category(char) != "Cs"
     )
     return "".join(kept).strip()
 
@@ -125,7 +125,7 @@ def times(rests: tuple[Rest, ...]) -> str:
     """Return stretches of case time as `0:01:02–0:01:40, …`."""
     shown = [f"{clock(rest.start_ns)}–{clock(rest.end_ns)}" for rest in rests[:SHOWN_TIMES]]
     if len(rests) > SHOWN_TIMES:
-        shown.append(f"+ {len(rests) - SHOWN_TIMES}")
+        shown.append(f"+\u00a0{len(rests) - SHOWN_TIMES}")
     return ", ".join(shown)
 
 
