@@ -27,6 +27,7 @@ from videoengine.apps.console import (
     show_json,
 )
 from videoengine.apps.evaluate_verb import evaluate
+from videoengine.apps.import_verb import import_annotations
 from videoengine.apps.models_verb import models
 from videoengine.apps.simulate_verb import simulate
 from videoengine.apps.train_verb import train
@@ -352,6 +353,7 @@ def export(
     return 0
 
 
+app.command("import")(import_annotations)
 app.command()(simulate)
 app.add_typer(models, name="models")
 app.add_typer(evaluate, name="evaluate")
