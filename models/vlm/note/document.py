@@ -32,7 +32,11 @@ class Statement:
     by: str | None = None
     """Of what was reported: by whom."""
     event: str | None = None
-    """Of what was reported: key of the `reported` event."""
+    """Of what was reported: key of the `reported` event, or of the `correction` that says it."""
+    subject: str | None = None
+    """Of what was observed, or stands in its place: what it is about, the same in any language."""
+    replaces: str | None = None
+    """Of a correction: the observed sentence that it stands in the place of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,11 @@ class NoteField:
     status: Status
     statements: tuple[Statement, ...]
     required: bool
-    """Whether a standard asks for it; `sources` of the template says which."""
+    """Whether a standard asks for it; `sources` says which."""
+    sources: tuple[str, ...] = ()
+    """The standards that ask for it."""
+    differs: bool = False
+    """Whether people report different things; all of them stand."""
 
 
 @dataclass(frozen=True, slots=True)
