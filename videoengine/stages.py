@@ -9,7 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 from numpy.typing import NDArray
 
 from videoengine.cards import ModelCard
-from videoengine.errors import UsageError, nearest
+from videoengine.errors import ModelError, UsageError, nearest
 from videoengine.events import Draft, Event
 from videoengine.frames import Clip
 
@@ -56,6 +56,9 @@ class StageSpec:
     language models 10, splats 20, depth 30, segmentation 40, instruments 50, phase 60, quality 70.
     """
     needs: tuple[str, ...] = ()
+    taught_on: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Of a need: `model_hash` of the one provider that the stage understands; others are refused.
+    """
     provides: tuple[str, ...] = ()
     config: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Resolved options, JSON values; their hash is the event's `config_hash`."""
@@ -159,6 +162,7 @@ def ordered(specs: Sequence[StageSpec]) -> list[int]:
     Raises:
         UsageError: A name is used twice, a need has no provider (with the nearest name), or the
             needs form a circle.
+        ModelError: A need is provided by another model than the one that the stage was taught on.
     """
     names = [spec.name for spec in specs]
     for name in names:
@@ -182,7 +186,20 @@ def ordered(specs: Sequence[StageSpec]) -> list[int]:
                     allowed=", ".join(sorted(providers)) or "nothing is provided",
                     remedy=nearest(need, providers) or "Add a stage that provides it.",
                 )
+            _check_taught_on(spec, need, specs[providers[need]])
     return _topological(specs, providers)
+
+
+def _check_taught_on(spec: StageSpec, need: str, provider: StageSpec) -> None:
+    """Refuse a provider whose arrays mean something else to a stage that was taught on another."""
+    wanted, found = spec.taught_on.get(need), provider.card.model_hash
+    if wanted is not None and wanted != found:
+        raise ModelError(
+            f"Stage {spec.name!r} was taught on {need!r} of another model",
+            got=f"{provider.name} {found[:12]}",
+            allowed=wanted[:12],
+            remedy="Give it the model with the weights that it was taught on, or teach it anew.",
+        )
 
 
 def _topological(specs: Sequence[StageSpec], providers: Mapping[str, int]) -> list[int]:

@@ -15,6 +15,7 @@ from videoengine.cards import MODALITIES, ModelCard
 from videoengine.frames import Pixels
 from videoengine.models.workflow.bundled import WEIGHTS, as_batch, load_bundle, seen_size
 from videoengine.models.workflow.found import found_in
+from videoengine.models.workflow.stateless import Stateless
 from videoengine.models.workflow.terms import PROCEDURES, slots_of, terms_of
 from videoengine.stages import NamedArray, Result, StageContext, StageSpec, Work
 
@@ -107,27 +108,6 @@ def card_of(
     )
 
 
-class Stateless:
-    """What stages share that keep nothing from one sample to the next."""
-
-    _spec: StageSpec
-
-    @property
-    def spec(self) -> StageSpec:
-        """What the stage asks of the engine."""
-        return self._spec
-
-    def open(self, stream_id: str) -> None:
-        """There is no state."""
-
-    def encode(self, state: None) -> bytes:
-        """Return nothing: there is no state."""
-        return b""
-
-    def decode(self, data: bytes) -> None:
-        """Return what `encode` wrote: nothing."""
-
-
 class EncoderStage(Stateless):
     """Hands on, for every sample, what the network found; states nothing itself."""
 
@@ -136,14 +116,14 @@ class EncoderStage(Stateless):
         self._encoder = Encoder()
         self._spec = StageSpec(
             name="encoder",
-            card=card_of("encoder", outputs=("features/embedded",), covers_any=True),
+            card=card_of("encoder", outputs=("features/embedded-encoder",), covers_any=True),
             rate_hz=rate_hz,
             input_layout="rgb24",
             latency_budget_ms=250.0,
             shed_order=65,
             provides=(
-                "features/embedded", "found/embedded", "labels/embedded", "presence/embedded",
-                "procedure/embedded", "states/embedded", "tool/embedded",
+                "features/embedded-encoder", "found/embedded", "labels/embedded",
+                "presence/embedded", "procedure/embedded", "states/embedded", "tool/embedded",
             ),
         )  # fmt: skip
 
@@ -154,7 +134,7 @@ class EncoderStage(Stateless):
     def _look(self, work: Work) -> Result:
         seen = self._encoder.answer(work.clip.last.pixels)
         arrays: dict[str, NDArray[Any]] = {
-            "features/embedded": seen.features,
+            "features/embedded-encoder": seen.features,
             "found/embedded": seen.found,
             "labels/embedded": seen.labels,
             "presence/embedded": seen.presence,

@@ -22,13 +22,20 @@ from videoengine.models.workflow.few_shot_networks import METHODS, Method, build
 from videoengine.models.workflow.zero_shot import Scores
 from videoengine.vocabularies import Vocabulary, vocabulary
 
-FORMAT: Final = "videoengine/few-shot@1"
+FORMAT: Final = "videoengine/few-shot@2"
 HEADER: Final = "few_shot_head"
 """Key of the safetensors header under which the card lies."""
 SUFFIX: Final = ".safetensors"
-Task = Literal["phase", "instrument"]
-TASKS: Final[tuple[Task, ...]] = ("phase", "instrument")
-"""One phase a frame; any number of instruments."""
+TEXTS: Final = (
+    "vocabulary", "backbone", "model_hash", "shots", "prompts", "preprocessing", "calibration",
+)  # fmt: skip
+"""Entries of a card that are texts."""
+TEMPORAL: Final[Method] = "temporal"
+"""The method that follows a video; the others see single frames."""
+Task = Literal["phase", "step", "instrument"]
+TASKS: Final[tuple[Task, ...]] = ("phase", "step", "instrument")
+ONE_A_FRAME: Final[tuple[Task, ...]] = ("phase", "step")
+"""Tasks with one term a frame; of instruments there may be any number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +71,12 @@ class HeadCard:
     prompts: str = ""
     """Name of the prompt file, of the methods that read texts."""
     sizes: Mapping[str, int] = field(default_factory=dict[str, int])
+    preprocessing: str = ""
+    """Of the backbone, as its card states it; `model_hash` covers it."""
+    procedures: tuple[str, ...] = ()
+    """Those that the frames are of; the head speaks of no other. Empty: of any."""
+    calibration: str = ""
+    """What its probabilities were fitted on; empty where they are not calibrated."""
 
 
 class FewShotHead:
@@ -98,9 +111,9 @@ class FewShotHead:
         return found
 
     def probabilities_of(self, features: Tensor) -> Scores:
-        """Return (N, K), 0 to 1, not calibrated: of phases they add up to 1."""
+        """Return (N, K), 0 to 1; of phases and steps they add up to 1."""
         logits = torch.from_numpy(self.logits_of(features))
-        shares = logits.softmax(-1) if self.card.task == "phase" else logits.sigmoid()
+        shares = logits.softmax(-1) if self.card.task in ONE_A_FRAME else logits.sigmoid()
         found: Scores = shares.numpy()
         return found
 
@@ -181,7 +194,12 @@ def _card(table: Mapping[str, Any]) -> HeadCard:
         raise ValueError("the card has other entries")
     if table["method"] not in METHODS or table["task"] not in TASKS:
         raise ValueError(f"method {table['method']!r}, task {table['task']!r}")
-    texts = [table[key] for key in ("vocabulary", "backbone", "model_hash", "shots", "prompts")]
+    if table["method"] == TEMPORAL and table["task"] not in ONE_A_FRAME:
+        raise ValueError(f"a temporal head of {table['task']}")
+    procedures = as_items(table["procedures"])
+    if procedures is None:
+        raise ValueError("the procedures are no list")
+    texts = [*(table[key] for key in TEXTS), *procedures]
     sizes = as_object(table["sizes"]) or {}
     plain = isinstance(table["seed"], int) and table["ships"] in ("yes", "no")
     whole = all(isinstance(one, str) for one in texts) and all(
@@ -191,7 +209,8 @@ def _card(table: Mapping[str, Any]) -> HeadCard:
         raise ValueError("the card has entries of another kind")
     frames = _used(as_items(table["frames"]) or ())
     ships = table["ships"] == "yes"
-    return HeadCard(**{**table, "ships": ships, "frames": frames, "sizes": sizes})
+    read = {"ships": ships, "frames": frames, "sizes": sizes, "procedures": tuple(procedures)}
+    return HeadCard(**{**table, **read})
 
 
 def _used(rows: Sequence[Any]) -> tuple[Used, ...]:

@@ -1,8 +1,8 @@
-"""What a few-shot head is once it has learned: buffers of fixed shapes, scores from features."""
+"""What a head is once it has learned: tensors of fixed shapes, scores from features."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, Literal, get_args
 
 import torch
@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from videoengine.errors import ModelError
+from videoengine.models.workflow.temporal import PhaseNetwork, TemporalConfig
 
-Method = Literal["linear", "surg_ftda", "biomedcoop"]
+Method = Literal["linear", "surg_ftda", "biomedcoop", "temporal"]
 METHODS: Final[tuple[Method, ...]] = get_args(Method)
 HIDDEN: Final = 128
 """Of Surg-FTDA's aligner, as released."""
@@ -19,6 +20,7 @@ SIZES: Final[Mapping[Method, tuple[str, ...]]] = {
     "linear": ("features", "classes"),
     "surg_ftda": ("features", "classes", "texts"),
     "biomedcoop": ("features", "classes", "context", "words"),
+    "temporal": ("features", "classes", "squeezed", "hidden", "layers"),
 }
 """Sizes that the network of each method is built from."""
 LARGEST: Final = 1_000_000
@@ -89,11 +91,66 @@ class Prompted(nn.Module):
         return self.scale * functional.normalize(features, dim=-1) @ self.texts.T
 
 
+class Recurrent(nn.Module):
+    """One of K classes at each second of a video, from all that came before and nothing after."""
+
+    mean: Tensor
+    spread: Tensor
+    stay: Tensor
+    temperature: Tensor
+
+    def __init__(
+        self, features: int, classes: int, squeezed: int, hidden: int, layers: int
+    ) -> None:
+        """Make an untrained network.
+
+        Buffers: mean and spread (D,) of the features, stay (K, K) log probability of going from
+        row to column in a second, temperature () by which logits are divided.
+        """
+        super().__init__()
+        config = TemporalConfig(features, 0, classes, hidden, layers, squeezed)
+        self.network = PhaseNetwork(config)
+        self.register_buffer("mean", torch.zeros(features))
+        self.register_buffer("spread", torch.ones(features))
+        self.register_buffer("stay", torch.zeros(classes, classes))
+        self.register_buffer("temperature", torch.ones(()))
+
+    def start(self) -> Tensor:
+        """Return the state (layers, 1, hidden) before the first step."""
+        return self.network.start()
+
+    def scaled(self, features: Tensor) -> Tensor:
+        """Return features (…, D) at mean 0 and spread 1."""
+        return (features - self.mean) / self.spread
+
+    def follow(self, features: Tensor, elapsed_s: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Return logits (T, K) of T steps with features (T, D) at (T,) seconds, and the state."""
+        nothing = features.new_zeros(1, len(features), 0)
+        said, state = self.network(self.scaled(features)[None], nothing, elapsed_s[None], state)
+        return said.phase[0] / self.temperature, state
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return (N, K) of (N, D): a whole video, a step a second."""
+        seconds = torch.arange(len(features), dtype=torch.float32)
+        return self.follow(features, seconds, self.start())[0]
+
+
+_CLASSES: Final[Mapping[str, Callable[..., nn.Module]]] = {
+    "linear": Logistic,
+    "surg_ftda": Aligned,
+    "biomedcoop": Prompted,
+    "temporal": Recurrent,
+}
+
+
 def build(method: str, sizes: Mapping[str, int]) -> nn.Module:
-    """Return an empty network of a method, or raise ModelError when the sizes are not its own."""
+    """Return an empty network of a method, or raise ModelError when the sizes are not its own.
+
+    On the device `meta`, so that sizes that a damaged header makes up cost no memory.
+    """
     known: Mapping[str, tuple[str, ...]] = {name: SIZES[name] for name in METHODS}
     if method not in known:
-        raise ModelError("No such few-shot method", got=repr(method), allowed=", ".join(known))
+        raise ModelError("No such method of a head", got=repr(method), allowed=", ".join(known))
     wanted = known[method]
     if set(sizes) != set(wanted) or not all(0 < size <= LARGEST for size in sizes.values()):
         raise ModelError(
@@ -102,6 +159,5 @@ def build(method: str, sizes: Mapping[str, int]) -> nn.Module:
             allowed=", ".join(wanted),
         )
     shape = [sizes[name] for name in wanted]
-    if method == "linear":
-        return Logistic(*shape)
-    return Aligned(*shape) if method == "surg_ftda" else Prompted(*shape)
+    with torch.device("meta"):
+        return _CLASSES[method](*shape)

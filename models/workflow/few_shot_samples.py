@@ -15,14 +15,15 @@ from videoengine.cards import ModelCard
 from videoengine.errors import SourceError, UsageError
 from videoengine.frames import Frame
 from videoengine.media_time import NS_PER_SECOND
-from videoengine.models.workflow.few_shot_head import Task, Used
-from videoengine.sources import Source, Truth, with_truth
+from videoengine.models.workflow.few_shot_head import ONE_A_FRAME, Task, Used
+from videoengine.sources import Source, SourceInfo, Truth, with_truth
 from videoengine.streams import open_source
 from videoengine.vocabularies import Vocabulary, vocabulary
 
 BATCH: Final = 16
 """Pictures of one size that are encoded at once."""
 SIMULATED: Final = "sim"
+PROCEDURE_TERMS: Final = "videoengine/procedure@1"
 Tell = Callable[[int, int], None]
 
 
@@ -53,6 +54,8 @@ class Labelled:
     """(N,)."""
     holds: NDArray[np.bool_]
     """(N, K)."""
+    procedures: tuple[str, ...] = ()
+    """That the source says it shows, as `videoengine/procedure@1` has them."""
 
     def used(self, rows: NDArray[np.int64]) -> Used:
         """Return the frames of these rows as a card states them."""
@@ -77,28 +80,42 @@ def read_labels(
     stamps: list[int] = []
     rows: list[list[int]] = []
     names: set[str] = set()
+    procedures: set[str] = set()
     with open_source(named) as source:
-        for frame, truth in _sampled(source, rate_hz, tell):
+        for frame, truth in sampled(source, rate_hz, tell):
             events = truth.of(task)
             labels = [one.payload["label"] for one in events if one.payload["label"] is not None]
-            if not events or (task == "phase" and not labels):
+            if not events or (task in ONE_A_FRAME and not labels):
                 continue  # not annotated
             names |= {str(label["vocabulary"]) for label in labels}
+            procedures |= procedures_in(truth)
             stamps.append(frame.pts_ns)
             rows.append([int(label["id"]) for label in labels])
         info = source.info
+    terms = terms_in(names, info, task)
+    holds = np.zeros((len(rows), len(terms.labels)), bool)
+    for place, row in enumerate(rows):
+        holds[place, row] = True
+    stamped = np.array(stamps, np.int64)
+    shown = tuple(sorted(procedures))
+    return Labelled(named, info.uri, info.content, info.kind, terms, stamped, holds, shown)
+
+
+def terms_in(names: set[str], info: SourceInfo, task: Task) -> Vocabulary:
+    """Return the one vocabulary that a source is labelled in, or raise UsageError."""
     if len(names) != 1:
         raise UsageError(
             f"{info.uri} has no labels of one vocabulary for this task",
             got=", ".join(sorted(names)) or f"no {task}",
             allowed="a source whose truth states it",
         )
-    terms = vocabulary(names.pop())
-    holds = np.zeros((len(rows), len(terms.labels)), bool)
-    for place, row in enumerate(rows):
-        holds[place, row] = True
-    stamped = np.array(stamps, np.int64)
-    return Labelled(named, info.uri, info.content, info.kind, terms, stamped, holds)
+    return vocabulary(next(iter(names)))
+
+
+def procedures_in(truth: Truth) -> set[str]:
+    """Return the procedures that a frame's truth names in the project's own terms."""
+    labels = [event.payload["label"] for event in truth.of("procedure")]
+    return {str(label["name"]) for label in labels if label["vocabulary"] == PROCEDURE_TERMS}
 
 
 def choose(holds: NDArray[np.bool_], shots: int | None, seed: int) -> NDArray[np.int64]:
@@ -145,7 +162,7 @@ def encode(
     features: list[Tensor] = []
     waiting: list[NDArray[Any]] = []
     with open_source(labelled.named) as source:
-        for frame, _ in _sampled(source, rate_hz, tell):
+        for frame, _ in sampled(source, rate_hz, tell):
             if frame.pts_ns not in wanted:
                 continue
             picture = frame.pixels.rgb()
@@ -176,7 +193,7 @@ def one_vocabulary(sources: Sequence[Labelled]) -> Vocabulary:
     return sources[0].terms
 
 
-def _sampled(source: Source, rate_hz: float, tell: Tell | None) -> Iterator[tuple[Frame, Truth]]:
+def sampled(source: Source, rate_hz: float, tell: Tell | None) -> Iterator[tuple[Frame, Truth]]:
     """Yield the first frame of every 1/rate_hz seconds with its truth."""
     if not rate_hz > 0:
         raise UsageError("rate must be positive", got=rate_hz, allowed="> 0")

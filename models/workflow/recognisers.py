@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from videoengine.events import Draft
 from videoengine.models.workflow.bundled import Course, load_bundle
-from videoengine.models.workflow.encoder import HEAD, Stateless, card_of
+from videoengine.models.workflow.encoder import HEAD, card_of
+from videoengine.models.workflow.stateless import Stateless
 from videoengine.models.workflow.terms import PROCEDURES, slots_of, terms_of
 from videoengine.payloads import (
     InstrumentPayload,

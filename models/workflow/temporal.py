@@ -22,6 +22,8 @@ class TemporalConfig:
     phases: int
     hidden: int = 128
     layers: int = 2
+    squeezed: int = 0
+    """Features that are kept of a longer vector; 0 keeps as many as there are."""
 
 
 @dataclass(slots=True)
@@ -45,9 +47,10 @@ class PhaseNetwork(nn.Module):
         """Make an untrained network."""
         super().__init__()
         self.config = config
-        inputs = config.features + config.instruments + 2
+        kept = config.squeezed or config.features
+        inputs = kept + config.instruments + 2
         self.squeeze = nn.Sequential(
-            nn.LayerNorm(config.features), nn.Linear(config.features, config.features)
+            nn.LayerNorm(config.features), nn.Linear(config.features, kept)
         )
         self.enter = nn.Sequential(nn.Linear(inputs, config.hidden), nn.ReLU(), nn.Dropout(0.2))
         self.memory = nn.GRU(config.hidden, config.hidden, config.layers, batch_first=True)

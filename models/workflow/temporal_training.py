@@ -73,15 +73,17 @@ def train_phases(
     steps: int,
     seed: int = 1,
     rate: float = 1e-3,
+    batch: int = BATCH,
 ) -> PhaseNetwork:
     """Teach a temporal network in place, and return it ready to answer.
 
     Args:
         network: Of the procedure that the videos show.
         videos: At least one.
-        steps: Of BATCH videos each.
+        steps: Of `batch` videos each.
         seed: Of every draw.
         rate: Of learning, at its highest.
+        batch: Videos in a step.
     """
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
@@ -89,9 +91,9 @@ def train_phases(
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps)
     network.train()
     for _ in range(steps):
-        chosen = [videos[k] for k in rng.integers(len(videos), size=BATCH)]
+        chosen = [videos[k] for k in rng.integers(len(videos), size=batch)]
         features, presence, clock, truth = _batch(chosen, rng)
-        said, _ = network(features, presence, clock, network.start(BATCH))
+        said, _ = network(features, presence, clock, network.start(batch))
         terms = phase_losses(said, truth)
         total = torch.stack([WEIGHTS[name] * term for name, term in terms.items()]).sum()
         optimizer.zero_grad(set_to_none=True)
@@ -127,16 +129,23 @@ def _batch(videos: Sequence[Watched], rng: np.random.Generator) -> tuple[Tensor,
 
 
 def phase_losses(said: Course, truth: Tensor) -> dict[str, Tensor]:
-    """Return the terms of the loss, unweighted; `truth` is (B, T, 5), NONE where not known."""
+    """Return the terms of the loss, unweighted; `truth` is (B, T, 5), NONE where not known.
+
+    A term of which nothing is known is left out.
+    """
     losses: dict[str, Tensor] = {}
     for name, logits, column in (("phase", said.phase, 1), ("following", said.following, 2)):
         wanted = truth[..., column].long()
+        if not bool((wanted != NONE).any()):
+            continue
         losses[name] = functional.cross_entropy(
             logits.flatten(0, 1), wanted.flatten(), ignore_index=NONE
         )
     for name, value, column in (("phase_left", said.phase_left, 3), ("left", said.left, 4)):
         seconds = truth[..., column]
         known = seconds >= 0
+        if not bool(known.any()):
+            continue
         wanted = torch.log1p(seconds.clamp(min=0.0) / 60.0)
         losses[name] = functional.smooth_l1_loss(value[known], wanted[known], beta=0.1)
     return losses
@@ -153,11 +162,16 @@ def follow(network: PhaseNetwork, video: Watched) -> Course:
 
 
 def stay_of(videos: Sequence[Watched], phases: int) -> Tensor:
-    """Return log probabilities (phases, phases) of the phase a second later, as counted."""
+    """Return log probabilities (phases, phases) of the phase a second later, as counted.
+
+    Seconds whose phase is NONE are left out.
+    """
     counts = torch.full((phases, phases), PRIOR / 60.0)
     for video in videos:
         phase = torch.from_numpy(video.course[:, 1].astype(np.int64))
-        counts.index_put_((phase[:-1], phase[1:]), torch.ones(len(phase) - 1), accumulate=True)
+        known = (phase[:-1] != NONE) & (phase[1:] != NONE)
+        ones = torch.ones(int(known.sum()))
+        counts.index_put_((phase[:-1][known], phase[1:][known]), ones, accumulate=True)
     return (counts / counts.sum(dim=1, keepdim=True)).log()
 
 

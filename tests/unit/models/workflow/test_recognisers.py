@@ -170,7 +170,7 @@ def test_online_is_offline(minute: list[Pixels]) -> None:
     stage = PhaseStage(CONTEXT)
     inputs = encoded(minute)
     course = stage._courses["cholecystectomy"]
-    features = np.stack([i["features/embedded"].array for i in inputs]).astype(np.float32)
+    features = np.stack([i["features/embedded-encoder"].array for i in inputs]).astype(np.float32)
     presence = np.stack([i["presence/embedded"].array[:6] for i in inputs])
     with torch.inference_mode():
         said, _ = course.network(
