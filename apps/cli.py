@@ -15,6 +15,7 @@ from typing import Annotated, Any, Final, NoReturn
 import typer
 
 import videoengine
+from videoengine.apps.ask_verb import ask
 from videoengine.apps.console import (
     ListenerGoneError,
     StoppedError,
@@ -353,6 +354,7 @@ def export(
     return 0
 
 
+app.command()(ask)
 app.command("import")(import_annotations)
 app.command()(simulate)
 app.add_typer(models, name="models")

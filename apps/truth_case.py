@@ -38,6 +38,8 @@ RATE_HZ: Final = 5
 STAGE: Final = "truth"
 STEP_NS: Final = NS_PER_SECOND // RATE_HZ
 STREAM: Final = "s0"
+OUT: Final = PrivacyPayload("blank", "out_of_body", 1.0)
+IN: Final = PrivacyPayload("allow", None, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +102,7 @@ def _events(piece: Piece, studio: Studio | None) -> Iterator[Event]:
             if one.span.start_ns <= at_ns < one.span.end_ns:
                 drafts.append(Draft("phase", PhasePayload(one.label)))
         out = any(span.start_ns <= at_ns < span.end_ns for span in piece.outside)
-        reason = "out_of_body" if out else None
-        drafts.append(
-            Draft("privacy", PrivacyPayload("blank" if out else "allow", reason, float(out)))
-        )
+        drafts.append(Draft("privacy", OUT if out else IN))
         if not out:
             drafts += _tools(piece, studio, at_ns)
         ordinals: dict[str, int] = {}
@@ -140,7 +139,14 @@ def _box(tool: ToolTruth, width: int, height: int) -> Box:
 
 def _run(state: Any, at_ns: int) -> Event:
     payload = RunPayload(
-        state, videoengine.__version__, STAGE, "simulator", {STAGE: {"rate_hz": RATE_HZ}}, ""
+        state,
+        videoengine.__version__,
+        STAGE,
+        "simulator",
+        {STAGE: {"rate_hz": RATE_HZ}},
+        "",
+        {},
+        {},
     )
     row = plain(payload)
     return _event("run", row, at_ns, 0, 0 if state == "opened" else 1, stage="engine")

@@ -19,6 +19,7 @@ _DOOR: Final = {
     "Timeline": "videoengine.timeline",
     "VideoEngineError": "videoengine.errors",
     "analyze": "videoengine.apps.analyze",
+    "ask": "videoengine.apps.ask",
     "live": "videoengine.apps.live",
     "open_source": "videoengine.streams",
     "resume": "videoengine.apps.analyze",

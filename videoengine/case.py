@@ -23,7 +23,7 @@ from videoengine import durable
 from videoengine.canonical import as_object
 from videoengine.errors import CaseError, OutputError
 from videoengine.events import SCHEMA, Event
-from videoengine.log import EventLog, FsyncPolicy, read_log
+from videoengine.log import EventLog, FsyncPolicy, LogEnd, read_log
 from videoengine.media_time import Epoch
 from videoengine.timeline import Timeline, TimelineBuilder, closed_runs
 
@@ -217,11 +217,11 @@ class Case:
         """Write the epoch rows into the manifest."""
         self.save_manifest(replace(self.manifest, epochs=[row.to_json() for row in epochs]))
 
-    def log(self, *, fsync: FsyncPolicy = "group") -> EventLog:
-        """Open the log for appending; only the writer may."""
+    def log(self, *, fsync: FsyncPolicy = "group", end: LogEnd | None = None) -> EventLog:
+        """Open the log for appending, from a known end or verified; only the writer may."""
         if self._lock is None:
             raise CaseError("The case is open for reading only", remedy="Use open_for_writing.")
-        return EventLog(self.path / EVENTS, fsync=fsync)
+        return EventLog(self.path / EVENTS, fsync=fsync, end=end)
 
     def events(self, *kinds: str, verify: bool = True) -> Iterator[Event]:
         """Yield the events in log order, all or only some kinds."""

@@ -10,6 +10,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
@@ -23,6 +24,18 @@ GROUP_EVENTS: Final = 64
 GROUP_SECONDS: Final = 0.05
 MAX_LINE_BYTES: Final = 1 << 20
 """No event is longer: a longer line is damage, and is not read into memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogEnd:
+    """Where a log ends."""
+
+    seq: int
+    """Sequence number of the next event."""
+    tip: str
+    """Hash of the last one."""
+    offset: int
+    """Bytes."""
 
 
 def read_log(path: Path, *, verify: bool = True) -> Iterator[tuple[int, Event]]:
@@ -97,8 +110,16 @@ def _damaged(path: Path, number: int, why: str) -> CaseError:
 class EventLog:
     """The one writer of a log. Not thread-safe: the log writer's thread owns it."""
 
-    def __init__(self, path: Path, *, fsync: FsyncPolicy = "group") -> None:
-        """Open or create the log, verify it, and cut off a torn tail."""
+    def __init__(
+        self, path: Path, *, fsync: FsyncPolicy = "group", end: LogEnd | None = None
+    ) -> None:
+        """Open or create the log, verify it, and cut off a torn tail.
+
+        Args:
+            path: The `events.jsonl`.
+            fsync: When lines are made to last.
+            end: Where its last whole line ends, for who has just read it; it is not read again.
+        """
         self.path = path
         self.fsync: FsyncPolicy = fsync
         self._buffer: list[bytes] = []
@@ -106,7 +127,9 @@ class EventLog:
         self.seq = 0
         self.tip = GENESIS
         self._offset = 0
-        if path.exists():
+        if end is not None:
+            self.seq, self.tip, self._offset = end.seq, end.tip, end.offset
+        elif path.exists():
             for self._offset, event in read_log(path):
                 self.seq, self.tip = event.seq + 1, event.hash
         try:

@@ -190,24 +190,28 @@ class TimelineBuilder:
         self._marks: list[Mark] = []
         self._series: dict[str, Series] = {}
         self._end_ns = 0
-        self._gate = Gate(self._period_ns("privacy"))
+        self._gate = Gate(self.period_ns("privacy"))
 
-    def _period_ns(self, stage: str) -> int:
+    def period_ns(self, stage: str) -> int:
+        """Return the period of a stage."""
         stages = self._runs.configs
         config = stages.get(owner(stage, stages), {})
         return round(NS_PER_SECOND / float(config.get("rate_hz", 1.0)))
 
-    def _case(self, epoch: int, pts_ns: int) -> int:
+    def case_ns(self, epoch: int, pts_ns: int) -> int:
+        """Return the case time of a stamp in an epoch that has begun."""
         place = self._epochs[epoch]
         return place.offset_ns + pts_ns - place.first_ns
 
-    def add(self, event: Event) -> None:
-        """Fold one event."""
-        if event.kind == "run":
-            return
+    def speaks(self, event: Event) -> bool:
+        """Tell whether the run of an event is the one that speaks for its stage."""
         by_stage = self._runs.by_stage
         run_id = by_stage.get(owner(event.stage, by_stage), self._runs.newest.run_id)
-        if event.run_id != run_id:
+        return event.run_id == run_id
+
+    def add(self, event: Event) -> None:
+        """Fold one event."""
+        if event.kind == "run" or not self.speaks(event):
             return
         if event.kind in ("gap", "reconnect"):
             self._place(event)
@@ -215,7 +219,7 @@ class TimelineBuilder:
             raise CaseError(
                 "An event lies in an epoch that no gap opened", got=f"epoch {event.epoch}"
             )
-        self._end_ns = max(self._end_ns, self._case(event.epoch, event.end_ns))
+        self._end_ns = max(self._end_ns, self.case_ns(event.epoch, event.end_ns))
         self._gate.add(event)
         for name in self._names(event):
             self._sample(event, name)
@@ -224,28 +228,28 @@ class TimelineBuilder:
 
     def _place(self, event: Event) -> None:
         before, after = event.evidence[0], event.evidence[1]
-        offset = self._case(before["epoch"], before["end_ns"]) + event.payload["duration_ns"]
+        offset = self.case_ns(before["epoch"], before["end_ns"]) + event.payload["duration_ns"]
         self._epochs[event.epoch] = Placement(
             after["start_ns"], offset, str(event.payload["cause"])
         )
 
     def _mark(self, event: Event) -> Mark:
-        start = self._case(event.epoch, event.start_ns)
+        start = self.case_ns(event.epoch, event.start_ns)
         if event.kind == "gap":
             start -= event.payload["duration_ns"]
-        end = self._case(event.epoch, event.start_ns if event.kind == "gap" else event.end_ns)
+        end = self.case_ns(event.epoch, event.start_ns if event.kind == "gap" else event.end_ns)
         return Mark(event.kind, event.stage, start, end, event.epoch, event.payload, event.key)
 
     def _names(self, event: Event) -> list[str]:
         payload = event.payload
         if event.kind == "quality":
-            case_ns = self._case(event.epoch, event.start_ns)
+            case_ns = self.case_ns(event.epoch, event.start_ns)
             for name in SEVERITIES:
                 self._series.setdefault(name, Series()).add(case_ns, payload[name])
             names = [name for name in SEVERITIES if payload[name] > SEVERE]
             return [*names, "frozen"] if payload["frozen"] else names
         if event.kind == "privacy":
-            case_ns = self._case(event.epoch, event.start_ns)
+            case_ns = self.case_ns(event.epoch, event.start_ns)
             self._series.setdefault("out_of_body", Series()).add(case_ns, payload["score"])
             return [payload["reason"] or "in_body"]
         if event.kind in LABELLED and payload.get("label"):
@@ -258,7 +262,7 @@ class TimelineBuilder:
     def _sample(self, event: Event, name: str) -> None:
         place = (event.kind, event.stage, name)
         span = self._open.get(place)
-        reach = JOIN_PERIODS * max(self._period_ns(event.stage), event.end_ns - event.start_ns)
+        reach = JOIN_PERIODS * max(self.period_ns(event.stage), event.end_ns - event.start_ns)
         if span is None or span.epoch != event.epoch or event.start_ns - span.last_ns >= reach:
             self._finish(place)
             span = _Open(
@@ -281,8 +285,8 @@ class TimelineBuilder:
                 kind=place[0],
                 stage=span.stage,
                 name=span.name,
-                start_ns=self._case(span.epoch, span.start_ns),
-                end_ns=self._case(span.epoch, span.end_ns),
+                start_ns=self.case_ns(span.epoch, span.start_ns),
+                end_ns=self.case_ns(span.epoch, span.end_ns),
                 epoch=span.epoch,
                 samples=span.samples,
                 confidence=total / count if count else None,
@@ -290,6 +294,12 @@ class TimelineBuilder:
                 last_key=span.last_key,
             )
         )
+
+    def drain(self) -> tuple[list[Segment], list[Mark]]:
+        """Hand out what is finished so far; `build` then returns only what came after."""
+        finished = self._segments, self._marks
+        self._segments, self._marks = [], []
+        return finished
 
     def build(self) -> Timeline:
         """Close what is open and return the Timeline."""

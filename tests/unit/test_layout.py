@@ -72,6 +72,7 @@ def test_the_door_offers_what_it_says() -> None:
         "VideoEngineError",
         "__version__",
         "analyze",
+        "ask",
         "live",
         "open_source",
         "resume",

@@ -1,0 +1,278 @@
+"""A conversation about one case: questions in, answers with what they rest on out.
+
+Nothing here writes. The same questions in the same order always have the same answers.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from videoengine.media_time import NS_PER_SECOND, clock
+from videoengine.models.vlm.bus import Bus
+from videoengine.models.vlm.findings import (
+    Finding,
+    Outcome,
+    Status,
+    Support,
+    Unknown,
+    Window,
+)
+from videoengine.models.vlm.grammar import Reading, read, sentences
+from videoengine.models.vlm.index import CaseIndex
+from videoengine.models.vlm.intents import Ask, Call, again, decide, unknowable
+from videoengine.models.vlm.names import Names
+from videoengine.models.vlm.spoken_times import Times
+from videoengine.models.vlm.subjects import NULL, article, spoken
+
+LONGEST: Final = 1000
+"""Characters of a question."""
+LATER_NS: Final = NS_PER_SECOND // 10
+"""What comes "after that" comes at least this much after the time that was named."""
+FILLER: Final = frozenset(
+    [
+        "and",
+        "also",
+        "then",
+        "what",
+        "how",
+        "about",
+        "for",
+        "in",
+        "of",
+        "on",
+        "at",
+        "with",
+        "now",
+        "or",
+        "but",
+        "please",
+        "ok",
+        "okay",
+        "so",
+        "same",
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What is said to a question."""
+
+    question: str
+    text: str
+    status: Status
+    value: Any
+    unit: str | None
+    supports: tuple[Support, ...]
+    call: Call | None
+    """The tool that answered, and its inputs."""
+
+
+@dataclass(slots=True)
+class _Before:
+    """What a follow-up may lean on."""
+
+    reading: Reading
+    call: Call | None = None
+    finding: Finding | None = None
+    end_ns: int = 0
+
+
+class Conversation:
+    """Answers questions about a case, each with what went before in mind."""
+
+    def __init__(self, index: CaseIndex, bus: Bus | None = None) -> None:
+        """Take the index of a case, and the tools; None is what is registered."""
+        self.index = index
+        self.bus = Bus(index) if bus is None else bus
+        self._names = Names(index)
+        self._before: _Before | None = None
+
+    def ask(self, question: str) -> Reply:
+        """Return the answer; whatever is asked, there is one."""
+        said = _cleaned(question)
+        outcome, call = self._answer(said)
+        if isinstance(outcome, Finding):
+            text = f"{outcome.text}{self._spoke(call)}"
+            return Reply(
+                said, text, "answered", outcome.value, outcome.unit, outcome.supports, call
+            )
+        return Reply(said[:LONGEST], outcome.text, outcome.status, None, None, (), call)
+
+    def _answer(self, said: str) -> tuple[Outcome, Call | None]:
+        if len(said) > LONGEST:
+            text = f"A question may have {LONGEST} characters; this one has {len(said)}."
+            return Unknown("refused", text), None
+        parts = sentences(said)
+        before = self._before
+        for lead in parts[:-1]:
+            before = _Before(read(lead, self._names, self.index.end_ns))
+        if not parts:
+            return self._lost("An empty question says nothing."), None
+        reading = read(parts[-1], self._names, self.index.end_ns)
+        no_video = unknowable(reading)
+        if no_video is not None and not self._measured(reading):
+            return no_video, None
+        call = self._understood(reading, before)
+        if call is None:
+            return self._lost("This was not understood."), None
+        outcome = self.bus.call(call.tool, **call.inputs)
+        found = outcome if isinstance(outcome, Finding) else None
+        self._before = _Before(reading, call, found, self.index.end_ns)
+        return outcome, call
+
+    def _measured(self, reading: Reading) -> bool:
+        """Tell whether a stage measured what the question names."""
+        names = {spoken(str(mark.payload["name"])) for mark in self.index.marks("measurement")}
+        return any(name in reading.plain for name in names)
+
+    def _understood(self, reading: Reading, before: _Before | None) -> Call | None:
+        measured = self._measurement(reading)
+        if measured is not None:
+            return measured
+        end_ns = self.index.end_ns
+        leaning = before is not None and _leans(reading)
+        if not leaning or before is None:
+            call = decide(Ask(reading, end_ns))
+            if call is not None or before is None:
+                return call
+        onward = _onward(reading, before)
+        if onward is not None:
+            return onward
+        short = Ask(reading, end_ns)
+        if before.call is not None and _only_names(reading):
+            call = again(before.call, short)
+            if call is not None:
+                return call
+        return decide(Ask(_filled(reading, before), end_ns)) or decide(short)
+
+    def _measurement(self, reading: Reading) -> Call | None:
+        for mark in self.index.marks("measurement"):
+            name = spoken(str(mark.payload["name"]))
+            if name in reading.plain:
+                window = reading.times.window(self.index.end_ns)
+                return Call("measurement", {"name": name, "window": window})
+        return None
+
+    def _spoke(self, call: Call | None) -> str:
+        """Return who spoke for phases, where that is a stage that has seen the whole video."""
+        speaker = self.index.speaker("phase")
+        about = call is not None and (
+            call.inputs.get("kind") == "phase"
+            or "phase" in call.tool
+            or any("phase" in getattr(one, "kinds", ()) for one in call.inputs.values())
+        )
+        return f" (Phases as stated by {speaker}.)" if about and "." in speaker else ""
+
+    def _lost(self, why: str) -> Unknown:
+        return Unknown("not_understood", f"{why} You could ask: {' '.join(examples(self.index))}")
+
+
+def _cleaned(text: str) -> str:
+    """Return a question on one line, without what cannot be shown."""
+    shown = ("".join(" " if unicodedata.category(c)[0] == "C" else c for c in text)).split()
+    return " ".join(shown)
+
+
+def _leans(reading: Reading) -> bool:
+    """Tell whether a sentence leans on what went before."""
+    words = reading.words.split()
+    if not words:
+        return True
+    named = bool(reading.subjects) and bool(reading.times)
+    starts = words[0] in ("and", "also", "then", "or", "but", "now")
+    starts = starts or reading.words.startswith(("what about", "how about"))
+    pronoun = reading.has(r"it|its|they|them|that|there|then|one|afterwards")
+    bare = not reading.subjects and not reading.times
+    return (starts or pronoun or bare) and not named
+
+
+def _only_names(reading: Reading) -> bool:
+    """Tell whether a sentence has nothing but a subject or a time that is new."""
+    left = [w for w in reading.words.split() if w not in FILLER and not w.startswith("zz")]
+    left = [w for w in left if not (w[0] == "s" and w[1:].isdigit())]
+    return not left and bool(reading.subjects or reading.times)
+
+
+def _filled(reading: Reading, before: _Before) -> Reading:
+    """Return a sentence with the subject, the time and the kind that it leaves out."""
+    words, subjects, times = reading.words, reading.subjects, reading.times
+    earlier = before.reading
+    after = reading.has(r"after (?:that|it|this)|then|next|afterwards|follow\w*")
+    if not subjects and not _asks_kind(words):
+        subjects = earlier.subjects
+        if not subjects and before.call is not None and "subject" in before.call.inputs:
+            subjects = (before.call.inputs["subject"],)
+        words = f"{words} {' '.join(f's{n}' for n in range(len(subjects)))}"
+    if not times:
+        at = _answered_at(before)
+        if at is None or not (after or reading.has("that|then|there|it|this")):
+            times = earlier.times
+        else:
+            times = Times(after=at) if after else Times((at,))
+    if not _asks_kind(words):
+        kind = next((k for k in ("phase", "step", "instrument") if earlier.has(f"{k}s?")), None)
+        if kind is None and before.call is not None and before.call.inputs.get("kind"):
+            kind = str(before.call.inputs["kind"])
+        if kind is None and before.call is not None and "phase" in before.call.tool:
+            kind = "phase"
+        if kind is not None and (after or not subjects):
+            words, subjects = f"{words} which {kind}", ()
+    return replace(reading, words=words.strip(), subjects=subjects, times=times)
+
+
+def _asks_kind(words: str) -> bool:
+    return any(
+        word.rstrip("s") in ("phase", "step", "instrument", "tool") for word in words.split()
+    )
+
+
+def _onward(reading: Reading, before: _Before) -> Call | None:
+    """Return what "and after that?" asks for: the same again, from the last answer on."""
+    at, call = _answered_at(before), before.call
+    if at is None or call is None or reading.subjects or reading.times:
+        return None
+    if not reading.has("after|then|next|afterwards|again") or _asks_kind(reading.words):
+        return None
+    if call.tool == "next":
+        return Call("next", {**call.inputs, "moment": at})
+    if call.tool == "first":
+        return Call("first", {**call.inputs, "window": Window(at, max(at, before.end_ns))})
+    if call.tool == "shown_at" and call.inputs["kind"] in ("phase", "step", "instrument"):
+        moment = call.inputs["moment"]
+        return Call("next", {"kind": call.inputs["kind"], "moment": moment})
+    return None
+
+
+def _answered_at(before: _Before) -> int | None:
+    """Return the time that the last answer named, or rests on."""
+    found = before.finding
+    if found is None:
+        return None
+    tool = before.call.tool if before.call is not None else ""
+    if tool in ("first", "last") and isinstance(found.value, float):
+        return round(found.value * NS_PER_SECOND) + LATER_NS
+    return found.supports[-1].start_ns + LATER_NS
+
+
+def examples(index: CaseIndex) -> list[str]:
+    """Return questions that this case has an answer to."""
+    middle = clock(index.end_ns // 2)
+    found: list[str] = []
+    instruments = index.names("instrument")
+    if instruments:
+        name = article(spoken(instruments[0]))
+        found += [f"When is {name} in view for the first time?"]
+        found += [f"How many instruments are in view at {middle}?"]
+    if index.states("phase"):
+        found += [f"Which phase is under way at {middle}?"]
+    actions = [name for name in index.names("triplet") if not any(part in name for part in NULL)]
+    if actions:
+        found += [f"What is done at {middle}?"]
+    if index.states("privacy"):
+        found += ["How long is the camera out of the body?"]
+    if index.states("quality"):
+        found += ["Is there smoke?"]
+    return [f'"{one}"' for one in found[:4]]

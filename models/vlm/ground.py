@@ -1,0 +1,110 @@
+"""What every tool asks first: was this looked for, and was the camera in the body."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from videoengine.media_time import NS_PER_SECOND, clock
+from videoengine.models.vlm.findings import Unknown, Window, listed
+from videoengine.models.vlm.index import CaseIndex, View
+from videoengine.models.vlm.subjects import CAMERA_OUT, Subject
+from videoengine.timeline import Segment
+
+NEAR_NS: Final = round(0.6 * NS_PER_SECOND)
+"""A moment is answered by a sample this close: the slowest stages look once a second."""
+KINDS: Final = {
+    "instrument": "instruments",
+    "triplet": "what instruments do to what",
+    "phase": "phases",
+    "step": "steps",
+    "privacy": "whether the camera is in the body",
+    "quality": "the quality of the picture",
+    "track": "tracks",
+    "segment": "regions",
+    "measurement": "measurements",
+}
+
+
+def whole(index: CaseIndex, window: Window | None) -> Window:
+    """Return a window, or the whole case, cut to its end."""
+    if window is None:
+        return Window(0, index.end_ns)
+    return Window(window.start_ns, max(window.start_ns, min(window.end_ns, index.end_ns)))
+
+
+def missing(index: CaseIndex, kinds: Sequence[str]) -> Unknown | None:
+    """Return why nothing can be said of some kinds of event, or None when all were looked for."""
+    for kind in kinds:
+        if index.states(kind):
+            continue
+        what = KINDS.get(kind, kind)
+        for mark in index.marks("refusal"):
+            if kind in mark.stage or mark.stage.rstrip("s") == kind:
+                return Unknown(
+                    "refused",
+                    f"The stage {mark.stage} refused this case, so nothing is known of {what}: "
+                    f"{mark.payload['why']}",
+                )
+        return Unknown(
+            "not_observable",
+            f"No stage of this case states {what}; it was analyzed by {listed(index.stages)}.",
+        )
+    return None
+
+
+def unknown(index: CaseIndex, subject: Subject) -> Unknown | None:
+    """Return why nothing can be said of a subject, or None when it would have been seen."""
+    for part in subject.both or (subject,):
+        if part.kind in ("track", "segment") and not part.names:
+            text = f"No stage of this case looks for {part.noun}."
+            return Unknown("not_observable", text)
+        lacking = missing(index, part.kinds)
+        if lacking is not None:
+            return lacking
+        if part.both is not None:
+            inner = unknown(index, part)
+            if inner is not None:
+                return inner
+        elif not part.names:
+            known = listed(index.names(part.kind)) or "none"
+            return Unknown(
+                "not_observable",
+                f"The stages of this case do not know {part.term}; stated are: {known}.",
+            )
+    return None
+
+
+def blind(index: CaseIndex, window: Window) -> Unknown:
+    """Return that nothing was analyzed in a stretch."""
+    where = clock(window.start_ns) if window.length_ns == 0 else window.says()
+    return Unknown("not_observable", f"Nothing of this case was analyzed {where}.")
+
+
+def outside(index: CaseIndex, case_ns: int) -> Segment | None:
+    """Return the stretch out of the body that a moment lies in, if it does."""
+    found = index.segments("privacy", (CAMERA_OUT,), start_ns=case_ns, end_ns=case_ns)
+    return found[0] if found else None
+
+
+def out_there(case_ns: int) -> Unknown:
+    """Return that the camera was out of the body."""
+    return Unknown(
+        "not_observable",
+        f"At {clock(case_ns)} the camera is out of the body: nothing in the body is seen.",
+    )
+
+
+def segments_at(index: CaseIndex, kind: str, case_ns: int) -> list[Segment]:
+    """Return the segments of a kind that hold at a moment, or just beside it."""
+    near = index.segments(kind, start_ns=case_ns - NEAR_NS, end_ns=case_ns + NEAR_NS)
+    holding = [one for one in near if one.start_ns <= case_ns <= one.end_ns]
+    return holding or near
+
+
+def view_at(index: CaseIndex, case_ns: int) -> View | None:
+    """Return what was seen together at a moment, or just beside it."""
+    near = index.views(case_ns - NEAR_NS, case_ns + NEAR_NS)
+    if not near:
+        return None
+    return min(near, key=lambda one: max(one.start_ns - case_ns, case_ns - one.end_ns, 0))

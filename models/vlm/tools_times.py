@@ -1,0 +1,242 @@
+"""Tools for when: first, last, next, which comes first, how long a phase lasts."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from videoengine.media_time import NS_PER_SECOND, clock
+from videoengine.models.vlm.bus import MOMENT, SUBJECT, WINDOW, Input, Tool
+from videoengine.models.vlm.findings import (
+    Finding,
+    Outcome,
+    Support,
+    Window,
+    listed,
+    long,
+    seconds,
+)
+from videoengine.models.vlm.ground import blind, missing, segments_at, unknown, whole
+from videoengine.models.vlm.index import CaseIndex
+from videoengine.models.vlm.subjects import (
+    NULL,
+    Stretch,
+    Subject,
+    joined,
+    looked_at,
+    spoken,
+    stretches,
+    support_of,
+)
+from videoengine.timeline import Segment
+
+START_NS: Final = round(1.5 * NS_PER_SECOND)
+"""What is so this early was so when the video began: it did not begin then."""
+
+
+def _first(index: CaseIndex, subject: Subject, window: Window | None = None) -> Outcome:
+    lacking = unknown(index, subject)
+    if lacking is not None:
+        return lacking
+    place = whole(index, window)
+    after = place.start_ns if window is not None and place.start_ns else -1
+    found = [
+        one for one in stretches(index, subject) if after < one.start_ns <= place.end_ns
+    ]  # what goes on already when the stretch starts does not begin in it
+    if not found:
+        return _never(index, subject, window)
+    one = found[0]
+    where = "" if window is None else f", the first time {place.says()}"
+    text = f"{subject.phrase} from {clock(one.start_ns)} to {clock(one.end_ns)}{where}."
+    return Finding(seconds(one.start_ns), "s", _large(text), one.supports[:1])
+
+
+def _last(index: CaseIndex, subject: Subject, window: Window | None = None) -> Outcome:
+    lacking = unknown(index, subject)
+    if lacking is not None:
+        return lacking
+    place = whole(index, window)
+    found = [one for one in stretches(index, subject) if one.start_ns < place.end_ns]
+    found = [one for one in found if one.end_ns > place.start_ns]
+    if not found:
+        return _never(index, subject, window)
+    one, end = found[-1], min(found[-1].end_ns, place.end_ns)
+    where = "" if window is None else f", the last time {place.says()}"
+    text = f"{subject.phrase} until {clock(end)}, from {clock(one.start_ns)} on{where}."
+    return Finding(seconds(end), "s", _large(text), one.supports[-1:])
+
+
+def _never(index: CaseIndex, subject: Subject, window: Window | None) -> Outcome:
+    place = whole(index, window)
+    rests = looked_at(index, subject.kinds, place)
+    if not rests:
+        return blind(index, place)
+    where = "in this case" if window is None else place.says()
+    return Finding("never", None, f"Never: not {subject.phrase} {where}.", rests)
+
+
+def _large(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _order(index: CaseIndex, one: Subject, other: Subject, window: Window | None = None) -> Outcome:
+    begun: list[tuple[Subject, Stretch]] = []
+    place = whole(index, window)
+    for subject in (one, other):
+        lacking = unknown(index, subject)
+        if lacking is not None:
+            return lacking
+        after = [s for s in stretches(index, subject) if place.start_ns < s.start_ns]
+        if after and after[0].start_ns <= place.end_ns:
+            begun.append((subject, after[0]))
+    if not begun:
+        rests = looked_at(index, one.kinds, place)
+        if not rests:
+            return blind(index, place)
+        text = f"Neither: {one.event} or {other.event} {place.says()}."
+        return Finding("neither", None, text, rests)
+    begun.sort(key=lambda pair: pair[1].start_ns)
+    said = [f"{subject.event} at {clock(at.start_ns)}" for subject, at in begun]
+    rests = tuple(at.supports[0] for _, at in begun)
+    only = "" if len(begun) == 2 else "; the other does not"
+    text = f"{_large(', then '.join(said))}{only}."
+    return Finding(begun[0][0].event, None, text, rests)
+
+
+def _next(index: CaseIndex, kind: str, moment: int, subject: Subject | None = None) -> Outcome:
+    lacking = missing(index, ("triplet" if kind == "target" else kind,))
+    if lacking is not None:
+        return lacking
+    if kind in ("phase", "step"):
+        return _next_phase(index, kind, moment)
+    if kind == "instrument":
+        names = {name: name for name in index.names("instrument")}
+    else:
+        names = _targets(index, subject)
+    begun = [
+        (one.start_ns, name, one)
+        for segment, name in names.items()
+        for one in joined(index.segments(_kind(kind), (segment,)))
+        if one.start_ns > max(moment, START_NS)
+    ]
+    if not begun:
+        return _nothing_follows(index, kind, moment)
+    start, name, one = min(begun, key=lambda row: row[:2])
+    what = "comes into view" if kind == "instrument" else "is worked on"
+    text = f"{spoken(name)} {what} next after {clock(moment)}, at {clock(start)}."
+    return Finding(spoken(name), None, _large(text), one.supports[:1])
+
+
+def _kind(kind: str) -> str:
+    return "triplet" if kind == "target" else kind
+
+
+def _targets(index: CaseIndex, subject: Subject | None) -> dict[str, str]:
+    """Return what each triplet acts on, of one instrument if it is given."""
+    found: dict[str, str] = {}
+    for name in index.names("triplet"):
+        parts = name.split(", ")
+        if len(parts) < 3 or set(parts) & set(NULL):
+            continue
+        if subject is None or spoken(parts[0]) == subject.term or name in subject.names:
+            found[name] = parts[2]
+    return found
+
+
+def _next_phase(index: CaseIndex, kind: str, moment: int) -> Outcome:
+    row = _in_a_row(index.segments(kind))
+    place = next((n for n, one in enumerate(row) if one[1].end_ns >= moment), None)
+    if place is None or place + 1 >= len(row):
+        return _nothing_follows(index, kind, moment)
+    (name, now), (following, then) = row[place], row[place + 1]
+    if now.start_ns > moment:
+        following, then = name, now
+    text = f"{spoken(following)} follows, from {clock(then.start_ns)} on."
+    rests = (now.supports[0], then.supports[0])
+    return Finding(spoken(following), None, _large(text), rests)
+
+
+def _in_a_row(segments: list[Segment]) -> list[tuple[str, Stretch]]:
+    """Return phases one after the other; one that a hole interrupts counts once."""
+    row: list[tuple[str, Stretch]] = []
+    for one in segments:
+        rest: tuple[Support, ...] = (support_of(one),)
+        if row and row[-1][0] == one.name:
+            last = row[-1][1]
+            rest = (*last.supports, *rest)
+            row[-1] = (one.name, Stretch(last.start_ns, max(last.end_ns, one.end_ns), rest))
+        else:
+            row.append((one.name, Stretch(one.start_ns, one.end_ns, rest)))
+    return row
+
+
+def _nothing_follows(index: CaseIndex, kind: str, moment: int) -> Outcome:
+    place = Window(moment, index.end_ns)
+    rests = looked_at(index, (_kind(kind),), place)
+    if not rests:
+        return blind(index, place)
+    return Finding("none", None, f"No further {kind} after {clock(moment)}.", rests)
+
+
+def _phase_duration(index: CaseIndex, moment: int) -> Outcome:
+    lacking = missing(index, ("phase",))
+    if lacking is not None:
+        return lacking
+    now = segments_at(index, "phase", moment)
+    if not now:
+        return blind(index, Window(moment, moment))
+    name = now[0].name
+    whole_one = next(
+        one
+        for named, one in _in_a_row(index.segments("phase"))
+        if named == name and one.start_ns <= now[0].start_ns <= one.end_ns
+    )
+    length = whole_one.end_ns - whole_one.start_ns
+    text = (
+        f"The phase {spoken(name)} lasts {long(length)}, "
+        f"from {clock(whole_one.start_ns)} to {clock(whole_one.end_ns)}."
+    )
+    return Finding(seconds(length), "s", text, whole_one.supports)
+
+
+FIRST: Final = Tool(
+    "first",
+    "When something begins for the first time in a stretch.",
+    {"subject": SUBJECT, "window": WINDOW},
+    "seconds of case time",
+    _first,
+)
+LAST: Final = Tool(
+    "last",
+    "When something is so for the last time in a stretch.",
+    {"subject": SUBJECT, "window": WINDOW},
+    "seconds of case time",
+    _last,
+)
+ORDER: Final = Tool(
+    "order",
+    "Which of two things begins first in a stretch.",
+    {"one": SUBJECT, "other": SUBJECT, "window": WINDOW},
+    "the beginning, in words",
+    _order,
+)
+NEXT: Final = Tool(
+    "next",
+    "Which phase, step, instrument or target comes next after a moment.",
+    {
+        "kind": Input(
+            str, listed(("phase", "step", "instrument", "target"), "or"),
+            ("phase", "step", "instrument", "target"),
+        ),
+        "moment": MOMENT,
+        "subject": Input(Subject, "the instrument whose next target is meant", optional=True),
+    },
+    "a name",
+    _next,
+)  # fmt: skip
+PHASE_DURATION: Final = Tool(
+    "phase_duration",
+    "How long the phase that is under way at a moment lasts from its beginning to its end.",
+    {"moment": MOMENT},
+    "seconds",
+    _phase_duration,
+)
