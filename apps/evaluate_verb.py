@@ -1,4 +1,4 @@
-"""The verb `evaluate` of the command line; its one task so far is `workflow`."""
+"""The verb `evaluate` of the command line: one command a task."""
 
 from __future__ import annotations
 
@@ -62,6 +62,48 @@ def workflow(
         show_json(found.to_json())
     else:
         show(as_text(found))
+    return 0
+
+
+@evaluate.command()
+def ask(
+    case: Annotated[
+        list[str] | None, typer.Option(metavar="CASE", help="Finished case; may be repeated.")
+    ] = None,
+    questions: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FILE", help="Its questions.jsonl; in the same order."),
+    ] = None,
+    seeds: Annotated[
+        str | None, typer.Option(metavar="A:B", help="Given the true events of these seeds.")
+    ] = None,
+    procedure: Annotated[
+        str, typer.Option(metavar="NAME", help="Of the seeds.")
+    ] = "cholecystectomy",
+    json: Annotated[
+        bool, typer.Option("--json", help="Print JSON on stdout and nothing else.")
+    ] = False,
+) -> int:
+    """Score the answers of `ask` to the simulator's questions."""
+    from videoengine.apps import evaluate_ask as runner
+    from videoengine.apps.simulate import parse_seeds
+
+    if (seeds is None) == (not case):
+        raise UsageError(
+            "Something must be asked",
+            got="neither" if seeds is None else "--seeds and --case",
+            allowed="--seeds A:B, or --case CASE --questions FILE",
+        )
+    with interruptible(NOTHING_WRITTEN), progress("procedures") as tell:
+        if seeds is None:
+            scores = runner.evaluate_cases(case or [], questions or [])
+        else:
+            judged = runner.judge_true(procedure, parse_seeds(seeds), progress=tell)
+            scores = runner.score(judged)
+    if json:
+        show_json(scores.to_json())
+    else:
+        show(runner.as_text(scores))
     return 0
 
 

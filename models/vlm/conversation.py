@@ -5,6 +5,7 @@ Nothing here writes. The same questions in the same order always have the same a
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -28,6 +29,11 @@ from videoengine.models.vlm.subjects import NULL, article, spoken
 
 LONGEST: Final = 1000
 """Characters of a question."""
+OUTSIDERS: Final = (
+    r"\b(?:patients?|surgeons?|hospitals?|doctors?|nurses?|famil(?:y|ies)|insurances?|"
+    r"theatre|operating room|anesthesiologists?|endoscopists?)\b"
+)
+"""What is asked of people and places, and was not understood, lies outside of the picture."""
 LATER_NS: Final = NS_PER_SECOND // 10
 """What comes "after that" comes at least this much after the time that was named."""
 FILLER: Final = frozenset(
@@ -116,6 +122,8 @@ class Conversation:
         if no_video is not None and not self._measured(reading):
             return no_video, None
         call = self._understood(reading, before)
+        if call is None and re.search(OUTSIDERS, reading.plain):
+            return Unknown("not_observable", "Video from inside the body cannot tell that."), None
         if call is None:
             return self._lost("This was not understood."), None
         outcome = self.bus.call(call.tool, **call.inputs)

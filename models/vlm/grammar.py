@@ -45,10 +45,18 @@ BETWEEN: Final = frozenset(
         "working",
         "get",
         "gets",
+        "ever",
+        "still",
+        "currently",
+        "actively",
+        "seen",
+        "happen",
         "got",
     ]
 )
 """Words that may stand between the parts of one action."""
+TELLING: Final = frozenset(("first", "last", "next", "again", "newly", "initially", "finally"))
+"""Words that may stand there too, and that the question turns on."""
 _ACTION: Final = frozenset(("instrument", "verb", "target"))
 _SENTENCE: Final = re.compile(r"(?<=[.?!;])\s+")
 _QUOTES: Final = str.maketrans(
@@ -93,9 +101,11 @@ def read(sentence: str, names: Names, end_ns: int) -> Reading:
             out.append(item)
             place += 1
             continue
-        subject, place = _subject(items, place, names)
+        subject, end = _subject(items, place, names)
         out.append(f"s{len(subjects)}")
+        out += [str(word) for word in items[place:end] if word in TELLING]
         subjects.append(subject)
+        place = end
     joined = _absorbed(" ".join(out))
     plain = " ".join(w for w in words if not w.startswith("zz"))
     return Reading(joined, tuple(subjects), times, plain)
@@ -135,7 +145,7 @@ def _subject(items: Sequence[str | Term], place: int, names: Names) -> tuple[Sub
     end = place + 1
     while True:
         at = end
-        while at < len(items) and items[at] in BETWEEN:
+        while at < len(items) and (items[at] in BETWEEN or items[at] in TELLING):
             at += 1
         following = items[at] if at < len(items) else None
         if not isinstance(following, Term) or following.kind not in _ACTION:

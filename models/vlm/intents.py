@@ -61,15 +61,19 @@ _AT_ONCE: Final = (
 _WHEN: Final = (
     r"when|what time|which time|what moment|what point|how early|how late|time stamp|timestamp"
 )
+_TIME: Final = (
+    r"times?|moment|point|appearance|sighting|occurrence|stretch|far into|long into|instant"
+)
+_AUXILIARY: Final = r"(?:zz\w+ )?(?:is|are|was|were|does|do|did|can|could|has|have|will|would)\b"
 _MANY: Final = r"how many|number of|how often|count|how frequently|tally|many"
 _LONG: Final = (
     r"how long|how many (?:whole )?seconds|how many minutes|how much (?:of )?(?:time|screen time)|"
     r"duration|total time|amount of time|number of seconds|seconds in (?:all|total)|length of time|"
-    r"time (?:is )?spent|total (?:number of )?seconds|length of"
+    r"time (?:is )?spent|add up|sum of|seconds during|total (?:number of )?seconds|length of"
 )
 _NEXT: Final = (
     r"next|follows?|following|followed|comes after|come after|succeeds?|succeeding|subsequent|"
-    r"after it|after that|turns? to|then|afterwards|upcoming"
+    r"after it|after that|turns? to|then|afterwards|upcoming|is over|moves? on|is done|is finished"
 )
 _ACTED: Final = (
     r"work\w*|structure|target|organ|tissue|anatom\w*|act\w*|handle\w*|turns? to|treat\w*|"
@@ -261,11 +265,9 @@ def _when(ask: Ask) -> Call | None:
         r"last|final\w*|latest|ends?|ended|stops?|stopped|until|finish\w*|is over|disappears?|"
         r"most recent\w*|previous\w*|leaves? view|leave|gone"
     )
-    if not ask.has(_WHEN) and not (
-        ask.has(r"first|last|latest|earliest|most recent\w*")
-        and ask.has(r"time|moment|appearance|sighting|seen|occurrence|stretch")
-    ):
-        return None  # fmt: skip
+    named = (first or last) and ask.has(_TIME) and not ask.has(f"{_MANY}|{_LONG}")
+    if not ask.has(_WHEN) and (not named or re.match(_AUXILIARY, ask.reading.words)):
+        return None
     subject = _joint(ask)
     inputs: dict[str, Any] = {"subject": subject, "window": ask.window}
     times = ask.reading.times
@@ -345,7 +347,7 @@ def _listed(ask: Ask) -> Call | None:
 _IS: Final = (
     r"is|are|was|were|does|do|did|has|have|had|can|could|any|ever|show\w*|see|seen|visible|view|"
     r"there|appear\w*|occur\w*|happen\w*|present|presence|find|spot|used|under way|underway|"
-    r"during|will|check|confirm|true"
+    r"during|will|check|confirm|true|if|whether|sign"
 )
 
 

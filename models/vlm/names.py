@@ -30,6 +30,8 @@ ORDER: Final = ("phase", "step", "camera", "instrument", "verb", "target", "qual
 """Where one phrase means two kinds of thing, the first is taken."""
 _BENT: Final = ("held", "holding")
 """Forms that stand for themselves: "hold" is said of much else."""
+VAGUE: Final = ("other", "background")
+"""Labels that nobody asks for by name."""
 IN_BODY: Final = "in_body"
 
 
@@ -64,7 +66,7 @@ def lexicon() -> dict[tuple[str, ...], tuple[Term, ...]]:
     for vocabulary in vocabularies().values():
         kind = PARTS.get(re.split(r"[/@-]", vocabulary.name)[-2])
         for label in vocabulary.labels if kind else ():
-            if label.name not in NULL:
+            if label.name.lower() not in (*NULL, *VAGUE):
                 add(plain(spoken(label.name)), Term(str(kind), spoken(label.name)))
     for kind, terms in tomllib.loads(FILE.read_text("utf-8")).items():
         for name, phrases in terms.items():
