@@ -338,15 +338,30 @@ def export(
     every: Annotated[
         str | None, typer.Option(metavar="1s", help="Of frames: one per this much time.")
     ] = None,
+    template: Annotated[
+        str | None, typer.Option(metavar="NAME|FILE", help="Of a note: en, de, es or a file.")
+    ] = None,
+    date: Annotated[
+        str | None, typer.Option(metavar="ISO", help="Of fhir: its date; else none stands in it.")
+    ] = None,
     json: Json = False,
 ) -> int:
-    """Write a case as jsonl, csv, webvtt, frames or video; every picture passes the Gate."""
+    """Write a case, its timeline, video or note, for others; every picture passes the Gate."""
     from videoengine.apps.export import export as write
     from videoengine.media_time import parse_duration
 
     every_ns = None if every is None else parse_duration(every)
     with interruptible(f"{out} was not made."), progress("pictures") as tell:
-        exported = write(case, to, out, source=source, every_ns=every_ns, progress=tell)
+        exported = write(
+            case,
+            to,
+            out,
+            source=source,
+            every_ns=every_ns,
+            template=template,
+            date=date,
+            progress=tell,
+        )
     if json:
         show_json(exported)
     else:

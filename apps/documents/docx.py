@@ -110,7 +110,7 @@ def _frame_pages(word: _Word, page: Outline) -> None:
     _run(word, head, f"{page.title}\t", QUIET, 8)
     _run(word, head, page.mark.upper(), FINAL if page.is_final else OPEN, 8, bold=True)
     foot = section.footer.paragraphs[0]
-    _run(word, foot, f"{page.disclaimer}\t{page.page} ", QUIET, 8)
+    _run(word, foot, f"{page.disclaimer}\t", QUIET, 8)
     _field(word, foot, "PAGE")
     _run(word, foot, " / ", QUIET, 8)
     _field(word, foot, "NUMPAGES")
@@ -120,7 +120,7 @@ def _body(word: _Word, page: Outline) -> None:
     word.file.add_paragraph(page.title, style="Title")
     mark = word.file.add_paragraph()
     _run(word, mark, page.mark, FINAL if page.is_final else OPEN, 11, bold=True)
-    for text in page.signed:
+    for text in (*page.signed, *page.notice):
         _run(word, word.file.add_paragraph(), text, QUIET, 8)
     for part in page.parts:
         _part(word, page, part)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from videoengine.media_time import clock
-from videoengine.models.vlm.note.document import Note, NoteField, Rest, Statement, Status
+from videoengine.models.vlm.note.document import Note, NoteField, Rest, Signature, Statement, Status
 
 SHOWN_TIMES: Final = 6
 """A line names at most this many stretches of its evidence, and says how many more there are."""
@@ -15,23 +15,6 @@ UNPRINTABLE: Final = frozenset("\ufffe\uffff") | frozenset(
     "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 )
 """What XML refuses, and marks that turn a text around so that it reads as what it is not."""
-ENGLISH: Final = {
-    "draft": "Draft",
-    "edited": "Edited draft",
-    "signed": "Signed",
-    "outdated": "Signed, but the case has changed since",
-    "signed_by": "Signed by",
-    "reported_by": "Reported by",
-    "observed": "Observed",
-    "not_observable": "Not observable in the video",
-    "field": "Item",
-    "statement": "Statement",
-    "evidence": "Evidence",
-    "content": "Content",
-    "trained_on": "Trained on",
-    "page": "Page",
-}
-"""Fixed phrases; a template's own words come before them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,21 +57,19 @@ class Outline:
     origin: tuple[str, ...]
     """Software, training data and hash of the content."""
     disclaimer: str
+    notice: tuple[str, ...]
+    """What a reader has to know first: whence times count, and why it is out of date."""
     columns: tuple[str, str, str]
     """Headings of item, statement and evidence."""
-    page: str
 
 
 def outline(note: Note) -> Outline:
     """Return what a page shows of a note."""
-    signed = tuple(
-        f"{word(note, 'signed_by')} {printable(signature.by)} · SHA-256 {signature.sha256}"
-        for signature in note.signatures
-    )
+    signed = tuple(_signed(note, signature) for signature in note.signatures)
     origin = [note.software]
     if note.trained_on:
         origin.append(f"{word(note, 'trained_on')}: {'; '.join(note.trained_on)}")
-    origin.append(f"{word(note, 'content')}: SHA-256 {note.sha256}")
+    origin.append(f"{word(note, 'content_hash')}: {note.sha256}")
     return Outline(
         title=note.title,
         language=note.language,
@@ -101,14 +82,14 @@ def outline(note: Note) -> Outline:
         ),
         origin=tuple(origin),
         disclaimer=note.disclaimer,
+        notice=_notice(note),
         columns=(word(note, "field"), word(note, "statement"), word(note, "evidence")),
-        page=word(note, "page"),
     )
 
 
 def word(note: Note, key: str) -> str:
     """Return a fixed phrase in the language of the note."""
-    return note.words.get(key) or ENGLISH[key]
+    return note.words[key]
 
 
 def printable(text: str) -> str:
@@ -123,21 +104,42 @@ def printable(text: str) -> str:
 
 def times(rests: tuple[Rest, ...]) -> str:
     """Return stretches of case time as `0:01:02–0:01:40, …`."""
-    shown = [f"{clock(rest.start_ns)}–{clock(rest.end_ns)}" for rest in rests[:SHOWN_TIMES]]
+    shown = [_stretch(rest) for rest in rests[:SHOWN_TIMES]]
     if len(rests) > SHOWN_TIMES:
         shown.append(f"+\u00a0{len(rests) - SHOWN_TIMES}")
     return ", ".join(shown)
 
 
+def _stretch(rest: Rest) -> str:
+    start, end = clock(rest.start_ns), clock(rest.end_ns)
+    return start if start == end else f"{start}–{end}"
+
+
+def _signed(note: Note, signature: Signature) -> str:
+    state = "" if signature.sha256 == note.sha256 else f" ({word(note, 'outdated')})"
+    who = f"{word(note, 'signed_by')} {printable(signature.by)}{state}"
+    return f"{who} · SHA-256 {signature.sha256}"
+
+
+def _notice(note: Note) -> tuple[str, ...]:
+    said = (word(note, "case_times"),)
+    return (*said, word(note, "outdated_explained")) if note.state == "outdated" else said
+
+
 def _row(note: Note, field: NoteField) -> Row:
-    lines = tuple(_line(note, statement) for statement in field.statements)
-    unknown = Line(word(note, "not_observable"), "not_observable", "")
-    return Row(field.title, lines or (unknown,))
+    lines = [_line(note, statement) for statement in field.statements]
+    if not lines:
+        lines.append(Line(word(note, "not_observable"), "not_observable", ""))
+    if field.differs:
+        lines.append(Line(word(note, "differ"), "not_observable", ""))
+    return Row(field.title, tuple(lines))
 
 
 def _line(note: Note, statement: Statement) -> Line:
     text = printable(statement.text)
-    if statement.status == "reported":
-        who = printable(statement.by or "")
-        return Line(text, statement.status, f"{word(note, 'reported_by')} {who}")
-    return Line(text, statement.status, times(statement.rests))
+    if statement.status == "observed":
+        return Line(text, statement.status, times(statement.rests))
+    why = f"{word(note, 'reported_by')} {printable(statement.by or '')}"
+    if statement.replaces is not None:
+        why += f"; {word(note, 'replaces')}: {printable(statement.replaces)}"
+    return Line(text, statement.status, why)

@@ -111,7 +111,7 @@ def _story(press: _Press, page: Outline) -> list[Any]:
         ),
     ]
     quiet = _style(press, "Vera", 7.5, QUIET)
-    story += [flow.Paragraph(_markup(press, text), quiet) for text in page.signed]
+    story += [flow.Paragraph(_markup(press, text), quiet) for text in (*page.signed, *page.notice)]
     for part in page.parts:
         story += _part(press, page, part)
     story.append(flow.Spacer(1, 14))
@@ -183,7 +183,7 @@ def _frame_page(press: _Press, canvas: Any, page: Outline, pages: int) -> None:
     canvas.setFont("Vera", 7)
     canvas.setFillColor(press.colors.HexColor(QUIET))
     canvas.drawString(SIDE, low, _known(press, page.disclaimer))
-    number = f"{page.page} {canvas.getPageNumber()} / {pages}"
+    number = f"{canvas.getPageNumber()} / {pages}"
     canvas.drawRightString(right, low, _known(press, number))
     canvas.restoreState()
 

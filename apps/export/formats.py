@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from videoengine.apps.documents.export import write_dicom_video
 from videoengine.apps.export.images import write_frames
 from videoengine.apps.export.request import Format, Progress, Request
 from videoengine.apps.export.tables import write_csv, write_jsonl, write_webvtt
@@ -18,8 +19,15 @@ FORMATS: Final[dict[str, Format]] = {
     "jsonl": Format(write_jsonl, "the events, one JSON object a line", "events"),
     "csv": Format(write_csv, "the timeline as a table", "rows"),
     "webvtt": Format(write_webvtt, "the timeline as captions", "cues"),
-    "frames": Format(write_frames, "JPEG pictures in a folder, gated", "pictures", folder=True),
+    "frames": Format(
+        write_frames,
+        "JPEG pictures in a folder, gated",
+        "pictures",
+        folder=True,
+        options=("every",),
+    ),
     "video": Format(write_video, "H.264 in .mp4 or .mkv, gated", "frames", check=check_container),
+    "dicom-video": Format(write_dicom_video, "the gated video as DICOM", "frames"),
 }
 """Name to format; a later format is one line here."""
 
@@ -41,6 +49,8 @@ def export(
     *,
     source: str | Path | None = None,
     every_ns: int | None = None,
+    template: str | Path | None = None,
+    date: str | None = None,
     progress: Progress | None = None,
 ) -> Exported:
     """Write a finished case to the new file or folder `out`.
@@ -51,6 +61,8 @@ def export(
         out: Target; nothing may stand there. It appears whole, or not at all.
         source: Where the recorded source is now, when it moved.
         every_ns: Of `frames`, one picture per this much case time, in nanoseconds.
+        template: Of a note: its template, a name or a file.
+        date: Of `fhir`: the date of the document, ISO 8601; without one it is left out.
         progress: Called with (case time, count) after each picture.
 
     Raises:
@@ -66,16 +78,26 @@ def export(
             allowed=", ".join(FORMATS),
             remedy=nearest(to, FORMATS),
         )
-    if every_ns is not None and to != "frames":
-        raise UsageError("Only frames can be thinned", got=f"--every with {to}", allowed="frames")
+    chosen = FORMATS[to]
+    _refuse_option(to, every=every_ns, template=template, date=date)
     if every_ns is not None and every_ns <= 0:
         raise UsageError("--every must be positive", got=every_ns, allowed="40ms is 0.04s; 1s; 1m")
-    chosen = FORMATS[to]
     opened = Case.open(case)
     target = Path(out)
-    request = Request(opened, opened.timeline(), target, source, every_ns, progress)
+    named = None if template is None else str(template)
+    request = Request(opened, opened.timeline(), target, source, every_ns, progress, named, date)
     if chosen.check is not None:
         chosen.check(request)
     with new_target(target, folder=chosen.folder) as temporary:
         count = chosen.write(request, temporary)
     return Exported(target, to, count, chosen.unit)
+
+
+def _refuse_option(to: str, **options: object) -> None:
+    """Refuse an option that the format does not have."""
+    for name, value in options.items():
+        if value is not None and name not in FORMATS[to].options:
+            able = [other for other, row in FORMATS.items() if name in row.options]
+            raise UsageError(
+                f"This format has no --{name}", got=f"--{name} with {to}", allowed=", ".join(able)
+            )

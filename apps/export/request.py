@@ -25,6 +25,10 @@ class Request:
     """Where the recorded source is now, when it moved."""
     every_ns: int | None = None
     progress: Progress | None = None
+    template: str | None = None
+    """Of a note: the name or file of its template."""
+    date: str | None = None
+    """Of a FHIR document: the date that its sender gives it, ISO 8601."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +42,5 @@ class Format:
     folder: bool = False
     check: Callable[[Request], None] | None = None
     """Refuses what the format cannot hold, before anything is written."""
+    options: tuple[str, ...] = ()
+    """Options that this format has beside those of all: every, template, date."""

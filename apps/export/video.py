@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Final
@@ -33,6 +35,14 @@ BT709: Final = 1
 LIMITED: Final = 1
 
 
+@dataclass(frozen=True, slots=True)
+class Gated:
+    """How many frames were written, and how many of them are black."""
+
+    frames: int
+    blanked: int
+
+
 def check_container(request: Request) -> None:
     """Refuse a file name or a time base that the container cannot hold exactly."""
     suffix = request.out.suffix.lower()
@@ -61,7 +71,26 @@ def write_video(request: Request, out: Path) -> int:
     Stamps and time base are those of the source. Only where the source's stamps go back (or
     begin below zero), which no container can hold, all frames are placed by case time instead.
     """
-    container = CONTAINERS[request.out.suffix.lower()]
+    return write_gated(request, out, CONTAINERS[request.out.suffix.lower()]).frames
+
+
+def write_gated(
+    request: Request,
+    out: Path,
+    container: str,
+    *,
+    encoder: Mapping[str, str] = ENCODER,
+    fit: Callable[[tuple[int, int]], tuple[int, int]] | None = None,
+) -> Gated:
+    """Encode every frame as the Gate shows it.
+
+    Args:
+        request: The case, and where its source is.
+        out: File to write.
+        container: FFmpeg's name of the format.
+        encoder: Options of libx264.
+        fit: Returns the (width, height) to draw a picture of this displayed size in.
+    """
     source = reopen_source(request.case, request.source)
     try:
         frames = analyzed_frames(request.case, source)
@@ -69,15 +98,19 @@ def write_video(request: Request, out: Path) -> int:
         if first is None:
             raise SourceError(f"{source.info.uri} holds no frame")
         ticks = _Ticks(request.timeline, first, container)
-        with _Writer(out, container, ticks.time_base) as writer:
+        size = None if fit is None else fit(first.frame.pixels.display_size)
+        blanked = 0
+        with _Writer(out, container, ticks.time_base, encoder) as writer:
             gate = request.timeline.gate
             item: Analyzed | None = first
             while item is not None:
-                writer.add(gate.show(item.frame), ticks.of(item))
+                picture = gate.show(item.frame, size)
+                writer.add(picture, ticks.of(item))
+                blanked += picture.blanked
                 if request.progress is not None:
                     request.progress(item.case_ns, writer.count)
                 item = next(frames, None)
-            return writer.count
+            return Gated(writer.count, blanked)
     finally:
         source.close()
 
@@ -112,13 +145,16 @@ class _Ticks:
 class _Writer:
     """An H.264 file that carries no metadata, date or encoder name of its container."""
 
-    def __init__(self, out: Path, container: str, time_base: Fraction) -> None:
+    def __init__(
+        self, out: Path, container: str, time_base: Fraction, encoder: Mapping[str, str]
+    ) -> None:
         options = {"fflags": "+bitexact"}
         if container != "matroska":
             scale = str(time_base.denominator)
             options |= {"video_track_timescale": scale, "movie_timescale": scale}
         self._container: OutputContainer = av.open(str(out), "w", format=container, options=options)
         self._time_base = time_base
+        self._encoder = dict(encoder)
         self._stream: VideoStream | None = None
         self._blanked: bool | None = None
         self.count = 0
@@ -150,7 +186,7 @@ class _Writer:
         self.count += 1
 
     def _open(self, rgb: NDArray[np.uint8]) -> VideoStream:
-        stream: VideoStream = self._container.add_stream("libx264", options=dict(ENCODER))
+        stream: VideoStream = self._container.add_stream("libx264", options=self._encoder)
         height, width = rgb.shape[:2]
         stream.width, stream.height = width + width % 2, height + height % 2
         stream.pix_fmt = "yuv420p"

@@ -13,6 +13,7 @@ from videoengine.models.vlm.note.document import (
     Signature,
     Statement,
 )
+from videoengine.models.vlm.note.template import load_template
 
 SECOND = 1_000_000_000
 TEN_SECONDS = [(start, start + 9) for start in range(0, 90, 10)]
@@ -86,7 +87,7 @@ def hand_note() -> Note:
         software="videoengine 0.1.0",
         trained_on=("simulated procedures only (videoengine/simulated@1)",),
         disclaimer=DISCLAIMER,
-        words={},
+        words=dict(load_template("en").words),
     )  # fmt: skip
 
 
@@ -109,11 +110,10 @@ def german_note() -> Note:
             field("verlust", "Blutverlust"),
         ),
     )
-    words = {
+    words = note.words | {
         "draft": "Entwurf",
         "not_observable": "Im Video nicht zu sehen",
         "reported_by": "Angabe von",
-        "page": "Seite",
         "statement": "Angabe",
         "evidence": "Im Video zu sehen bei",
         "field": "Punkt",

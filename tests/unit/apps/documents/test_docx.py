@@ -37,7 +37,7 @@ def cells(note: Note) -> list[list[str]]:
 def test_every_statement_stands_beside_its_evidence() -> None:
     rows = cells(hand_note())
     assert ["Course", "Preparation, 2 min 5 s", "0:00:00–0:02:05"] in rows
-    assert ["Assistants", "Not observable in the video", ""] in rows
+    assert ["Assistants", "Not observable in the video, and not reported.", ""] in rows
     assert ["Primary surgeon", "Dr. Ada Núñez", "Reported by Dr. Ada Núñez"] in rows
 
 
