@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from videoengine.apps.export.request import Request
 from videoengine.models.vlm.note.document import Note
+
+if TYPE_CHECKING:
+    from videoengine.apps.export.request import Request
 
 
 def note_of(request: Request) -> Note:
@@ -55,6 +58,13 @@ def write_dicom_video(request: Request, out: Path) -> int:
     from videoengine.apps.documents.dicom_video import write_video
 
     return write_video(request, out)
+
+
+def write_fhir(request: Request, out: Path) -> int:
+    """Write the note as a FHIR document; returns the number of resources."""
+    from videoengine.apps.documents.fhir import write_document
+
+    return write_document(request, out)
 
 
 def _text(request: Request, out: Path, writer: Callable[[Note], str]) -> int:
