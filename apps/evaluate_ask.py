@@ -160,7 +160,7 @@ def judge_true(
         for number, seed in enumerate(seeds, start=1):
             made = make_true_case(procedure, seed, Path(folder) / str(seed))
             rows = [question.to_json() for question in made.questions]
-            judged.append(judge(made.path, map(_posed, rows)))
+            judged.append(judge(made.path, map(posed_of, rows)))
             passed_ns += 60 * NS_PER_SECOND
             if progress is not None:
                 progress(passed_ns, number)
@@ -176,7 +176,7 @@ def read_questions(path: str | Path) -> list[Posed]:
     place = Path(path)
     try:
         lines = place.read_text("utf-8").splitlines()
-        return [_posed(json.loads(line)) for line in lines if line.strip()]
+        return [posed_of(json.loads(line)) for line in lines if line.strip()]
     except OSError as error:
         raise SourceError(f"{place} cannot be read", got=error.strerror) from error
     except (ValueError, KeyError, TypeError) as error:
@@ -187,7 +187,8 @@ def read_questions(path: str | Path) -> list[Posed]:
         ) from error
 
 
-def _posed(row: dict[str, Any]) -> Posed:
+def posed_of(row: dict[str, Any]) -> Posed:
+    """Return the question of a line of `questions.jsonl`."""
     choices = row["choices"]
     return Posed(
         str(row["type"]),
