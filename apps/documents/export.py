@@ -67,6 +67,20 @@ def write_fhir(request: Request, out: Path) -> int:
     return write_document(request, out)
 
 
+def write_dicom_pdf(request: Request, out: Path) -> int:
+    """Write the note's PDF as DICOM."""
+    from videoengine.apps.documents.dicom_pdf import write_encapsulated
+
+    return write_encapsulated(request, out)
+
+
+def write_dicom_sr(request: Request, out: Path) -> int:
+    """Write the findings as a DICOM structured report; returns how many there are."""
+    from videoengine.apps.documents.dicom_sr import write_report
+
+    return write_report(request, out)
+
+
 def _text(request: Request, out: Path, writer: Callable[[Note], str]) -> int:
     out.write_text(writer(note_of(request)), encoding="utf-8")
     return 1

@@ -6,7 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from videoengine.apps.documents.export import write_dicom_video
+from videoengine.apps.documents.export import (
+    write_dicom_pdf,
+    write_dicom_sr,
+    write_dicom_video,
+    write_docx,
+    write_fhir,
+    write_html,
+    write_md,
+    write_pdf,
+)
 from videoengine.apps.export.images import write_frames
 from videoengine.apps.export.request import Format, Progress, Request
 from videoengine.apps.export.tables import write_csv, write_jsonl, write_webvtt
@@ -15,6 +24,9 @@ from videoengine.apps.export.video import check_container, write_video
 from videoengine.case import Case
 from videoengine.errors import UsageError, nearest
 
+NOTE: Final = ("template",)
+"""What every form of the note can be told."""
+FHIR: Final = (*NOTE, "date")
 FORMATS: Final[dict[str, Format]] = {
     "jsonl": Format(write_jsonl, "the events, one JSON object a line", "events"),
     "csv": Format(write_csv, "the timeline as a table", "rows"),
@@ -28,6 +40,13 @@ FORMATS: Final[dict[str, Format]] = {
     ),
     "video": Format(write_video, "H.264 in .mp4 or .mkv, gated", "frames", check=check_container),
     "dicom-video": Format(write_dicom_video, "the gated video as DICOM", "frames"),
+    "dicom-pdf": Format(write_dicom_pdf, "the note's PDF as DICOM", "note", options=NOTE),
+    "dicom-sr": Format(write_dicom_sr, "the findings as a DICOM report", "findings"),
+    "md": Format(write_md, "the note as Markdown", "note", options=NOTE),
+    "html": Format(write_html, "the note as a page", "note", options=NOTE),
+    "pdf": Format(write_pdf, "the note as PDF", "note", options=NOTE),
+    "docx": Format(write_docx, "the note as a Word document", "note", options=NOTE),
+    "fhir": Format(write_fhir, "the note as a FHIR R4 document", "resources", options=FHIR),
 }
 """Name to format; a later format is one line here."""
 
