@@ -237,7 +237,7 @@ def _tail(index: CaseIndex) -> LogTail:
     """Return the end of the log that the index has just read."""
     reached = index.reached
     end = LogEnd(reached.events, reached.tip, reached.offset)
-    return LogTail(end, reached.epoch, reached.end_ns, dict(reached.said))
+    return LogTail(end, reached.epoch, reached.last_ns, dict(reached.said))
 
 
 def _named(case: Case, index: CaseIndex) -> NamedCase:

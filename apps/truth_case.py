@@ -1,176 +1,154 @@
-"""A case that states the truth about a simulated procedure, made without drawing a picture.
+"""A case made of what a source knows about itself: the truth as a log, without a model or a pixel.
 
-Phases, instruments, actions and the place of the camera come from the plan, five times a second;
-boxes around the keypoints of the instruments come from their poses, once a second.
+What is true at each frame is stated by the stages that would have to recognise it, so that whoever
+reads a case (questions, notes) meets the truth under the names of an analysis.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from fractions import Fraction
+import dataclasses
+import platform
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import videoengine
-from videoengine.case import Case, Manifest
-from videoengine.events import SCHEMA, Draft, Event, event_key, plain
-from videoengine.media_time import NS_PER_SECOND, Epoch
-from videoengine.payloads import (
-    InstrumentPayload,
-    PhasePayload,
-    PrivacyPayload,
-    RunPayload,
-    TripletPayload,
-)
-from videoengine.recon3d.simulator.piece import Piece
-from videoengine.recon3d.simulator.pose_series import poses_each_second
-from videoengine.recon3d.simulator.questions import Question, make_questions
-from videoengine.recon3d.simulator.source import take_of
-from videoengine.recon3d.simulator.statements import PROCEDURES
-from videoengine.recon3d.simulator.studio import Studio, studio_of
-from videoengine.recon3d.simulator.take import Take
-from videoengine.recon3d.simulator.truth import Box, ToolTruth
-from videoengine.vocabularies import vocabulary
+from videoengine.apps.session import new_manifest
+from videoengine.apps.source_record import record_source
+from videoengine.case import Case
+from videoengine.events import SCHEMA, Event, event_key
+from videoengine.frames import Frame
+from videoengine.payloads import RunPayload
+from videoengine.sources import Source, Truth, with_truth
+from videoengine.streams import open_source
 
-RATE_HZ: Final = 5
-STAGE: Final = "truth"
-STEP_NS: Final = NS_PER_SECOND // RATE_HZ
-STREAM: Final = "s0"
-OUT: Final = PrivacyPayload("blank", "out_of_body", 1.0)
-IN: Final = PrivacyPayload("allow", None, 0.0)
-
-
-@dataclass(frozen=True, slots=True)
-class TrueCase:
-    """What was made of one procedure."""
-
-    path: Path
-    seed: int
-    questions: list[Question]
+TRUTH: Final = "truth"
+"""Name of the preset in the `run` lines, and family of the cards."""
+STAGES: Final = {
+    "quality": "quality",
+    "privacy": "privacy",
+    "procedure": "procedure",
+    "instrument": "instruments",
+    "triplet": "triplet",
+    "phase": "phase",
+    "anticipation": "phase",
+    "measurement": "phase",
+}
+"""Who states an event of each kind."""
+KNOWN: Final = "the truth itself, known to whoever made the video"
+UNSTATED: Final[dict[str, Any]] = {
+    "view_circle": None, "blur": 0.0, "exposure": 0.0, "glare": 0.0, "smoke": 0.0, "soiling": 0.0,
+    "frozen": False,
+}  # fmt: skip
+"""Of `quality`: a source states only the severities that it decides; the others are none."""
 
 
-def make_true_case(procedure: str, seed: int, out: str | Path, *, boxes: bool = True) -> TrueCase:
-    """Make a case of true events of a whole procedure, and the questions about it.
+def make_truth_case(source: str, out: str | Path, *, arrays: Collection[str] = ()) -> Case:
+    """Make a finished case at `out` that states what is true at every frame of a source.
+
+    The rate of the source is the rate of every stage: `sim://cholecystectomy?seed=7&fps=1` states a
+    point a second. Pixels are asked for only with `arrays`.
 
     Args:
-        procedure: Name, or path of a .toml file.
-        seed: Chooses everything else.
-        out: The case to make.
-        boxes: Whether to state where the instruments are; most of the time goes into this.
+        source: `sim://…`, or another source that knows its truth.
+        out: Case directory to make.
+        arrays: As of `with_truth`; with one, boxes are stated, and every frame is rendered.
+
+    Raises:
+        UsageError: The source knows no truth.
+        OutputError: Something stands at `out`, or it cannot be written.
     """
-    take = take_of(f"sim://{procedure}?seed={seed}&fps={RATE_HZ}")
-    poses = poses_each_second(take)
-    piece = Piece(take.plan, start_ns=take.start_ns, end_ns=take.end_ns, poses=poses)
-    path = Path(out)
-    with Case.create(path, _manifest(take, procedure)) as case:
-        log = case.log(fsync="never")
-        try:
-            log.append(_run("opened", 0))
-            for event in _events(piece, studio_of(take) if boxes else None):
-                log.append(event)
-            log.append(_run("closed", piece.length_ns))
-        finally:
-            log.close()
-        case.save_epochs([Epoch(STREAM, 0, Fraction(1, RATE_HZ), 0, 0, 0)])
-    questions = make_questions(take.plan, poses, start_ns=take.start_ns, end_ns=take.end_ns)
-    return TrueCase(path, seed, questions)
+    Case.refuse_existing(out)
+    with open_source(source) as opened:
+        rows = with_truth(opened, arrays=arrays)
+        record = record_source(source, content=opened.info.content)
+        manifest = new_manifest(_config(), opened.clock.stream_id, record)
+        with Case.create(out, manifest) as case:
+            log = case.log(fsync="never")
+            try:
+                for event in _events(opened, rows, manifest.run_id):
+                    log.append(event)
+            finally:
+                log.close()
+            epoch = opened.clock.epoch
+            case.save_epochs([] if epoch is None else [epoch])
+    return Case.open(out)
 
 
-def _manifest(take: Take, procedure: str) -> Manifest:
-    return Manifest(
-        schema=SCHEMA,
-        case_id=f"{take.plan.procedure}-{take.plan.seed}",
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        version=videoengine.__version__,
-        stream_id=STREAM,
-        modality="unknown",
-        procedure=take.plan.procedure,
-        run_id=STAGE,
-        config={"preset": STAGE, "source": f"sim://{procedure}?seed={take.plan.seed}"},
-        source=None,
-    )
+def _config() -> dict[str, Any]:
+    return {
+        "preset": TRUTH,
+        "stages": [{"name": name} for name in dict.fromkeys(STAGES.values())],
+        "modality": "unknown",
+        "procedure": None,
+        "until_ns": None,
+        "version": videoengine.__version__,
+        "commit": None,
+        "device": f"{platform.system()} {platform.machine()}",
+    }
 
 
-def _events(piece: Piece, studio: Studio | None) -> Iterator[Event]:
-    """Yield what is true, sample by sample."""
-    known = [one for one in vocabulary(PROCEDURES).labels if one.name == piece.plan.procedure]
-    for at_ns in range(0, piece.length_ns, STEP_NS):
-        drafts = [Draft("procedure", PhasePayload(label)) for label in known]
-        for one in piece.phases:
-            if one.span.start_ns <= at_ns < one.span.end_ns:
-                drafts.append(Draft("phase", PhasePayload(one.label)))
-        out = any(span.start_ns <= at_ns < span.end_ns for span in piece.outside)
-        drafts.append(Draft("privacy", OUT if out else IN))
-        if not out:
-            drafts += _tools(piece, studio, at_ns)
-        ordinals: dict[str, int] = {}
-        for draft in drafts:
-            ordinals[draft.kind] = ordinals.get(draft.kind, -1) + 1
-            yield _event(draft.kind, plain(draft.payload), at_ns, STEP_NS, ordinals[draft.kind])
+def _events(source: Source, rows: Iterator[tuple[Frame, Truth]], run_id: str) -> Iterator[Event]:
+    """Yield the log: the run opens, what is true of each frame, the run closes."""
+    newest: Frame | None = None
+    count = 0
+    for frame, truth in rows:
+        if newest is None:
+            yield _run_line(source, frame, run_id, "opened", 0)
+        seen: dict[str, int] = {}
+        for event in truth.events:
+            if event.kind in STAGES:
+                ordinal = seen[event.kind] = seen.get(event.kind, -1) + 1
+                yield _stated(event, run_id, ordinal)
+        newest, count = frame, count + 1
+    if newest is not None:
+        yield _run_line(source, newest, run_id, "closed", count)
 
 
-def _tools(piece: Piece, studio: Studio | None, at_ns: int) -> Iterator[Draft]:
-    """Yield the instruments in view and what they do."""
-    seen = [one for one in piece.in_view if one.span.start_ns <= at_ns < one.span.end_ns]
-    boxes: dict[int, Box] = {}
-    if studio is not None and at_ns % NS_PER_SECOND == 0 and seen:
-        width, height = studio.take.filming.size
-        tools = studio.truth(at_ns // STEP_NS).tools
-        boxes = {tool.track: _box(tool, width, height) for tool in tools}
-    for one in seen:
-        box = boxes.get(one.track)
-        yield Draft("instrument", InstrumentPayload(one.instrument, box, None, one.track))
-    if not seen:
-        yield Draft("instrument", InstrumentPayload(None))
-    for act in piece.triplets:
-        if act.span.start_ns <= at_ns < act.span.end_ns:
-            yield Draft("triplet", TripletPayload(act.instrument, act.verb, act.target))
-
-
-def _box(tool: ToolTruth, width: int, height: int) -> Box:
-    """Return the box around the keypoints that lie before the camera, cut to the picture."""
-    points = [point for point in tool.keypoints if point.visibility]
-    xs = [min(max(point.x / width, 0.0), 1.0) for point in points] or [0.0]
-    ys = [min(max(point.y / height, 0.0), 1.0) for point in points] or [0.0]
-    return min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)
-
-
-def _run(state: Any, at_ns: int) -> Event:
-    payload = RunPayload(
-        state,
-        videoengine.__version__,
-        STAGE,
-        "simulator",
-        {STAGE: {"rate_hz": RATE_HZ}},
-        "",
-        {},
-        {},
-    )
-    row = plain(payload)
-    return _event("run", row, at_ns, 0, 0 if state == "opened" else 1, stage="engine")
-
-
-def _event(
-    kind: str, payload: dict[str, Any], at_ns: int, length_ns: int, ordinal: int, *,
-    stage: str = STAGE,
-) -> Event:  # fmt: skip
-    end_ns = at_ns + length_ns
-    return Event(
-        schema=SCHEMA,
-        seq=-1,
-        key=event_key(STREAM, 0, stage, "", "", at_ns, end_ns, kind, ordinal),
-        run_id=STAGE,
-        kind=kind,
-        stream_id=STREAM,
-        epoch=0,
-        start_ns=at_ns,
-        end_ns=end_ns,
+def _stated(event: Event, run_id: str, ordinal: int) -> Event:
+    """Return a true event as the stage states it that would have to recognise it."""
+    stage = STAGES[event.kind]
+    place = (event.start_ns, event.end_ns)
+    payload = {**UNSTATED, **event.payload} if event.kind == "quality" else event.payload
+    return dataclasses.replace(
+        event,
+        key=event_key(event.stream_id, event.epoch, stage, "", "", *place, event.kind, ordinal),
+        run_id=run_id,
         stage=stage,
-        model_hash="",
-        config_hash="",
         payload=payload,
-        confidence=None,
-        evidence=[{"stream_id": STREAM, "epoch": 0, "start_ns": at_ns, "end_ns": end_ns}],
+        confidence=1.0 if event.kind in ("phase", "procedure", "instrument", "triplet") else None,
     )
+
+
+def _run_line(source: Source, frame: Frame, run_id: str, state: Any, count: int) -> Event:
+    rate_hz = float(source.info.rate_fps or 1.0)
+    closed = state == "closed"
+    names = list(dict.fromkeys(STAGES.values()))
+    about: dict[str, Any] = {
+        "licence": "Apache-2.0", "trained_on": KNOWN, "weights": None, "procedures": [],
+        "calibration": "certain: it is the truth",
+    }  # fmt: skip
+    row = {"captured": count, "served": count, "dropped": {}}
+    payload = RunPayload(
+        state=state,
+        version=videoengine.__version__,
+        preset=TRUTH,
+        source=TRUTH,
+        stages={
+            name: {
+                "name": name, "card": f"{TRUTH}-{name}", "rate_hz": rate_hz, "about": about,
+                "model_hash": "", "config_hash": "",
+            }
+            for name in names
+        },
+        host=f"{platform.system()} {platform.machine()}",
+        ledger={f"{frame.stream_id}/{name}": dict(row) for name in names} if closed else None,
+        packets={frame.stream_id: source.packets.to_json()} if closed else None,
+    )  # fmt: skip
+    at = frame.end_ns if closed else frame.pts_ns
+    place = (frame.stream_id, frame.epoch, "engine", "", "", at, at, "run", int(closed))
+    evidence = [{"stream_id": frame.stream_id, "epoch": frame.epoch, "start_ns": at, "end_ns": at}]
+    return Event(
+        SCHEMA, -1, event_key(*place), run_id, "run", frame.stream_id, frame.epoch, at, at,
+        "engine", "", "", dataclasses.asdict(payload), None, evidence,
+    )  # fmt: skip

@@ -193,8 +193,7 @@ def _leans(reading: Reading) -> bool:
     starts = words[0] in ("and", "also", "then", "or", "but", "now")
     starts = starts or reading.words.startswith(("what about", "how about"))
     pronoun = reading.has(r"it|its|they|them|that|there|then|one|afterwards")
-    bare = not reading.subjects and not reading.times
-    return (starts or pronoun or bare) and not named
+    return (starts or pronoun) and not named
 
 
 def _only_names(reading: Reading) -> bool:

@@ -98,7 +98,7 @@ def out_there(case_ns: int) -> Unknown:
 def segments_at(index: CaseIndex, kind: str, case_ns: int) -> list[Segment]:
     """Return the segments of a kind that hold at a moment, or just beside it."""
     near = index.segments(kind, start_ns=case_ns - NEAR_NS, end_ns=case_ns + NEAR_NS)
-    holding = [one for one in near if one.start_ns <= case_ns <= one.end_ns]
+    holding = [one for one in near if one.start_ns <= case_ns < one.end_ns]
     return holding or near
 
 

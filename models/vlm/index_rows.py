@@ -15,7 +15,7 @@ from videoengine.events import Event
 from videoengine.gate import JOIN_PERIODS
 from videoengine.timeline import Mark, Runs, Segment, TimelineBuilder, closed_runs
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 """A file with another number is built again."""
 TABLES: Final = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT);
@@ -69,7 +69,7 @@ class Reached:
     tip: str = ""
     """Hash of that line."""
     epoch: int = 0
-    end_ns: int = 0
+    last_ns: int = 0
     """Stamp at which its event ends."""
     said: dict[str, int] = field(default_factory=dict[str, int])
     """Events of each kind that was appended to the finished log."""
@@ -100,7 +100,7 @@ def lines(path: Path, reached: Reached, *, only: bytes = b"") -> Iterator[Event]
             if only not in line:
                 continue
             event = cast("Event", _Line(decode(line.decode())))
-            reached.tip, reached.epoch, reached.end_ns = event.hash, event.epoch, event.end_ns
+            reached.tip, reached.epoch, reached.last_ns = event.hash, event.epoch, event.end_ns
             if event.kind in STATEMENTS:
                 reached.said[event.kind] = reached.said.get(event.kind, 0) + 1
             yield event

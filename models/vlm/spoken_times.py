@@ -216,7 +216,7 @@ _STRETCH: Final = (
 _FIRST: Final = rf"{_IN}(?:first|opening|initial) {_T}(?! mark)"
 _LAST: Final = rf"{_IN}(?:last|final|closing) {_T}(?! mark)"
 _LEAD_AFTER: Final = (
-    rf"(?:within |in )?(?:the )?(?:next |following )?{_T} "
+    rf"(?:within |in )?(?:the )?(?:next |following |first )?{_T} "
     rf"(?:after|following|from|starting at) {_SOFT}{_T}"
 )
 _ABOUT: Final = rf"within {_T} (?:of|around) {_SOFT}{_T}"
@@ -281,11 +281,11 @@ def _relations(text: str, end_ns: int, tokens: _Tokens) -> tuple[str, Times]:
         return value[int(match[group])]
 
     rules: list[tuple[str, Callable[[re.Match[str]], str]]] = [
-        (_FIRST, lambda m: span(0, n(m))),
-        (_LAST, lambda m: span(end_ns - n(m), end_ns)),
         (_LEAD_AFTER, lambda m: span(n(m, 2), n(m, 2) + n(m))),
         (_ABOUT, lambda m: span(n(m, 2) - n(m), n(m, 2) + n(m))),
         (_LEAD_BEFORE, lambda m: span(n(m, 2) - n(m), n(m, 2))),
+        (_FIRST, lambda m: span(0, n(m))),
+        (_LAST, lambda m: span(end_ns - n(m), end_ns)),
         (_BETWEEN, lambda m: span(n(m), n(m, 2))),
         (_AFTER_BEFORE, lambda m: span(n(m), n(m, 2))),
         (_DASH, lambda m: span(n(m), n(m, 2))),

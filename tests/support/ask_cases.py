@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -138,5 +138,51 @@ def _write(log: EventLog, made: Iterable[Made], *, closed: bool, stages: dict[st
             )
         )
     if closed:
-        row = {**run, "state": "closed", "ledger": {}, "packets": {}}
+        even = {"captured": 0, "served": 0, "dropped": {}}
+        ledger = {f"s0/{name}": even for name in stages}
+        row = {**run, "state": "closed", "ledger": ledger, "packets": {}}
         log.append(event("run", end_s, row, stage="engine", ordinal=1))
+
+
+def two_minutes() -> Iterator[Made]:
+    """Yield an operation of two minutes that a reader can keep in mind.
+
+    0:00-0:05 and 1:50-2:00 out of the body. Phases: Preparation until 0:30,
+    CalotTriangleDissection until 1:20, ClippingCutting until the end. A grasper, upper left, at
+    0:10-1:00; a hook, lower right, at 0:30-0:50 and 1:00-1:10, dissecting the gallbladder at
+    0:35-0:45; a clipper at 1:25-1:45, clipping the cystic duct at 1:30-1:33 and 1:36-1:39. Smoke
+    at 0:40-0:50.
+    """
+    for second in range(120):
+        out = second < 5 or second >= 110
+        for part in range(5):
+            yield Made.privacy(second + part / 5, out=out)
+            yield Made.quality(second + part / 5, smoke=0.8 if 40 <= second < 50 else 0.0)
+        phase = (
+            "Preparation"
+            if second < 30
+            else "CalotTriangleDissection"
+            if second < 80
+            else "ClippingCutting"
+        )
+        yield Made.phase(second, phase)
+        if not out:
+            yield from _seen_at(second)
+
+
+def _seen_at(second: int) -> Iterator[Made]:
+    seen: list[tuple[str, Box]] = []
+    if 10 <= second < 60:
+        seen.append(("grasper", (0.0, 0.1, 0.3, 0.2)))
+    if 30 <= second < 50 or 60 <= second < 70:
+        seen.append(("hook", (0.6, 0.7, 0.4, 0.2)))
+    if 85 <= second < 105:
+        seen.append(("clipper", (0.0, 0.6, 0.2, 0.2)))
+    for number, (name, box) in enumerate(seen):
+        yield Made.instrument(second, name, box, ordinal=number)
+    if not seen:
+        yield Made.instrument(second, None, None)
+    if 35 <= second < 45:
+        yield Made.triplet(second, "hook", "dissect", "gallbladder")
+    if 90 <= second < 93 or 96 <= second < 99:
+        yield Made.triplet(second, "clipper", "clip", "cystic_duct")
