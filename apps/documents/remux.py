@@ -34,12 +34,13 @@ def remux(request: Request, out: Path) -> Level | None:
             return None
         length_size, stated = header(bytes(stream.codec_context.extradata or b""))
         found = set(stated)
+        if None in {profile.syntax() for profile in found}:
+            return None
         stamps = _copied(request, source, stream, out, length_size, found)
-    levels = [profile.syntax() for profile in found]
-    best = max((level for level in levels if level is not None), key=lambda item: item.idc)
-    if stamps is None or None in levels or not found or stamps != seconds(out):
+    known = [level for level in (profile.syntax() for profile in found) if level is not None]
+    if stamps is None or not known or len(known) < len(found) or stamps != seconds(out):
         return None
-    return best
+    return max(known, key=lambda level: level.idc)
 
 
 def seconds(path: Path) -> list[Fraction]:

@@ -103,6 +103,18 @@ def test_another_codec_is_encoded_and_both_compressions_are_named(
     assert len(data.LossyImageCompressionRatio) == 2
 
 
+def test_pictures_too_large_for_the_level_are_made_smaller_and_keep_their_shape(
+    tmp_path: Path, made: Callable[..., Any]
+) -> None:
+    clip = write_stamped(tmp_path / "clip.mp4", STAMPS[:3], size=(2560, 1600))
+    data, (stamps, _), _ = made(clip)
+    assert len(stamps) == 3
+    assert (data.Columns, data.Rows) < (2560, 1600)
+    assert abs(data.Columns / data.Rows - 1.6) < 0.01
+    assert -(-data.Columns // 16) * -(-data.Rows // 16) <= 8704
+    assert data.file_meta.TransferSyntaxUID in (HIGH_4_1, HIGH_4_1[:-1] + "4")
+
+
 def test_uneven_stamps_are_kept_in_the_stream_and_in_the_frame_time_vector(
     tmp_path: Path, made: Callable[..., Any]
 ) -> None:
