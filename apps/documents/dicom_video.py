@@ -237,5 +237,6 @@ def _compression(made: Any, stream: _Stream) -> None:
         return
     made.DerivationDescription = (
         f"Encoded again as H.264 High {stream.level.name}; {stream.encoded.blanked} of "
-        f"{stream.encoded.frames} frames are black by the privacy gate, and so is what lies outside a view circle; no sound"
+        f"{stream.encoded.frames} frames are black by the privacy gate, and so is "
+        "what lies outside a view circle; no sound"
     )
