@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from videoengine.media_time import NS_PER_SECOND, clock
 from videoengine.models.vlm.bus import Bus
+from videoengine.models.vlm.cues import INSTRUMENTS, unknowable
 from videoengine.models.vlm.findings import (
     Finding,
     Outcome,
@@ -22,13 +23,15 @@ from videoengine.models.vlm.findings import (
 )
 from videoengine.models.vlm.grammar import Reading, read, sentences
 from videoengine.models.vlm.index import CaseIndex
-from videoengine.models.vlm.intents import Ask, Call, again, decide, unknowable
+from videoengine.models.vlm.intents import Ask, Call, again, decide
 from videoengine.models.vlm.names import Names
 from videoengine.models.vlm.spoken_times import Times
-from videoengine.models.vlm.subjects import NULL, article, spoken
+from videoengine.models.vlm.subjects import NULL, article, spoken, stretches
 
 LONGEST: Final = 1000
 """Characters of a question."""
+ANCHOR: Final = r"\b(after|before|until|since|once)\b (?:(end of )|\w+ ){0,3}?s1\b.*"
+"""A subject that stands for a time."""
 OUTSIDERS: Final = (
     r"\b(?:patients?|surgeons?|hospitals?|doctors?|nurses?|famil(?:y|ies)|insurances?|"
     r"theatre|operating room|anesthesiologists?|endoscopists?)\b"
@@ -140,6 +143,7 @@ class Conversation:
         measured = self._measurement(reading)
         if measured is not None:
             return measured
+        reading = self._anchored(reading)
         end_ns = self.index.end_ns
         leaning = before is not None and _leans(reading)
         if not leaning or before is None:
@@ -155,6 +159,44 @@ class Conversation:
             if call is not None:
                 return call
         return decide(Ask(_filled(reading, before), end_ns)) or decide(short)
+
+    def _anchored(self, reading: Reading) -> Reading:
+        """Return a question with the time that a subject in it stands for.
+
+        "… after the clipper comes into view", "which tools during packaging", "what follows it".
+        """
+        if reading.times or reading.has("or") or not reading.subjects:
+            return reading
+        one, *others = reading.subjects
+        if not others and one.kind in ("phase", "step"):
+            return self._around(reading)
+        found = re.search(ANCHOR, reading.words)
+        asked = reading.has("how long|how many|how often|when|which|what")
+        if found is None or len(others) != 1 or not asked:
+            return reading
+        spans = stretches(self.index, others[0])
+        if not spans:
+            return reading
+        start, end = spans[0].start_ns, spans[0].end_ns
+        times = Times(before=start)
+        if found[1] in ("after", "once", "since"):
+            times = Times(after=end if found[2] else start)
+        words = f"{reading.words[: found.start()]} {found[1]}".strip()
+        return replace(reading, words=words, subjects=(one,), times=times)
+
+    def _around(self, reading: Reading) -> Reading:
+        """Return what is asked of a phase as what is asked of its time, where it has one."""
+        spans = stretches(self.index, reading.subjects[0])
+        if len(spans) != 1 or not reading.has("what|which|how many"):
+            return reading
+        start, end = spans[0].start_ns, spans[0].end_ns
+        if reading.has("(?:during|in|while|within) s0") and reading.has(f"{INSTRUMENTS}|actions?"):
+            words = re.sub(r"(?:during|in|while|within) s0\b", "", reading.words)
+            return replace(reading, words=words, subjects=(), times=Times(span=Window(start, end)))
+        if reading.has("(?:comes?|happens?|is|phase) (?:next )?after s0|follows s0|succeeds s0"):
+            middle = (start + end) // 2
+            return replace(reading, words="which phase next", subjects=(), times=Times((middle,)))
+        return reading
 
     def _measurement(self, reading: Reading) -> Call | None:
         for mark in self.index.marks("measurement"):
@@ -193,7 +235,9 @@ def _leans(reading: Reading) -> bool:
     starts = words[0] in ("and", "also", "then", "or", "but", "now")
     starts = starts or reading.words.startswith(("what about", "how about"))
     pronoun = reading.has(r"it|its|they|them|that|there|then|one|afterwards")
-    return (starts or pronoun) and not named
+    bare = not reading.subjects and not reading.times
+    onward = bare and reading.has("following|next|after|before|previous")
+    return (starts or pronoun or onward) and not named
 
 
 def _only_names(reading: Reading) -> bool:

@@ -23,6 +23,7 @@ KINDS: Final = {
     "track": "tracks",
     "segment": "regions",
     "measurement": "measurements",
+    "procedure": "which procedure it is",
 }
 
 

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-import functools
 import re
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, Final
 
-from videoengine.models.vlm.findings import Unknown, Window
+from videoengine.models.vlm.cues import (
+    ACTED,
+    AT_ONCE,
+    AUXILIARY,
+    DENIED,
+    INSTRUMENTS,
+    LONG,
+    MANY,
+    MOST,
+    NEXT,
+    TIME,
+    WHEN,
+)
+from videoengine.models.vlm.findings import Window
 from videoengine.models.vlm.grammar import Reading
 from videoengine.models.vlm.subjects import Subject
-
-UNKNOWABLE: Final = Path(__file__).with_name("unknowable.toml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,58 +61,12 @@ class Ask:
 
 
 Rule = Callable[[Ask], Call | None]
-INSTRUMENTS: Final = r"instruments?|tools?|devices?|implements?"
-_AT_ONCE: Final = (
-    r"both|together|same time|same moment|coincid\w*|simultaneous\w*|overlap\w*|at once|meet|"
-    r"concurrent\w*|jointly|side by side|in parallel|alongside"
-)
-_WHEN: Final = (
-    r"when|what time|which time|what moment|what point|how early|how late|time stamp|timestamp"
-)
-_TIME: Final = (
-    r"times?|moment|point|appearance|sighting|occurrence|stretch|far into|long into|instant"
-)
-_AUXILIARY: Final = r"(?:zz\w+ )?(?:is|are|was|were|does|do|did|can|could|has|have|will|would)\b"
-_MANY: Final = r"how many|number of|how often|count|how frequently|tally|many"
-_LONG: Final = (
-    r"how long|how many (?:whole )?seconds|how many minutes|how much (?:of )?(?:time|screen time)|"
-    r"duration|total time|amount of time|number of seconds|seconds in (?:all|total)|length of time|"
-    r"time (?:is )?spent|add up|sum of|seconds during|total (?:number of )?seconds|length of"
-)
-_NEXT: Final = (
-    r"next|follows?|following|followed|comes after|come after|succeeds?|succeeding|subsequent|"
-    r"after it|after that|turns? to|then|afterwards|upcoming|is over|moves? on|is done|is finished"
-)
-_ACTED: Final = (
-    r"work\w*|structure|target|organ|tissue|anatom\w*|act\w*|handle\w*|turns? to|treat\w*|"
-    r"touch\w*|manipulat\w*"
-)
-
-
-def unknowable(reading: Reading) -> Unknown | None:
-    """Return that no video can tell what is asked for, if it asks for such a thing."""
-    topics, length = _patterns()
-    for says, pattern in topics:
-        if pattern.search(reading.plain):
-            return Unknown("not_observable", f"Video cannot tell {says}.")
-    if length[1].search(reading.plain):
-        return Unknown("not_observable", length[0])
-    return None
-
-
-@functools.cache
-def _patterns() -> tuple[list[tuple[str, re.Pattern[str]]], tuple[str, re.Pattern[str]]]:
-    row = tomllib.loads(UNKNOWABLE.read_text("utf-8"))
-    topics = [(topic["says"], _any(topic["patterns"])) for topic in row["topic"]]
-    return topics, (row["length"]["says"], _any(row["length"]["patterns"]))
-
-
-def _any(patterns: list[str]) -> re.Pattern[str]:
-    return re.compile(rf"\b(?:{'|'.join(patterns)})\b")
 
 
 def decide(ask: Ask) -> Call | None:
     """Return the call that answers a question, or None when it is not understood."""
+    if ask.has(DENIED) or ask.has(MOST):
+        return None
     for rule in RULES:
         call = rule(ask)
         if call is not None:
@@ -132,7 +94,7 @@ def _similar(ask: Ask) -> Call | None:
 
 
 def _count(ask: Ask) -> Call | None:
-    if not ask.has(_MANY) or ask.has(_LONG):
+    if not ask.has(MANY) or ask.has(LONG):
         return None
     window, at = ask.window, ask.reading.times.at
     plain = ask.reading.plain
@@ -159,7 +121,7 @@ def _count(ask: Ask) -> Call | None:
 
 
 def _long(ask: Ask) -> Call | None:
-    if not ask.has(_LONG) and not ask.has(r"lasts|lasted|lasting"):
+    if not ask.has(LONG) and not ask.has(r"lasts|lasted|lasting"):
         return None
     at = ask.reading.times.at
     subject = _joint(ask)
@@ -169,6 +131,8 @@ def _long(ask: Ask) -> Call | None:
         return Call("phase_duration", {"moment": at})
     if ask.has(r"hidden|blanked|black\w*|private|privacy"):
         return Call("hidden", {"window": ask.window})
+    if ask.has(r"operation|video|procedure|recording|case|surgery") and not ask.reading.times:
+        return Call("extent")
     return None
 
 
@@ -184,7 +148,7 @@ def _joint(ask: Ask) -> Subject | None:
 
 
 def _order(ask: Ask) -> Call | None:
-    if len(ask.subjects) < 2 or ask.has(_AT_ONCE):
+    if len(ask.subjects) < 2 or ask.has(AT_ONCE):
         return None
     one, other = ask.subjects[:2]
     choice = ask.has(r"or") and ask.has(
@@ -237,10 +201,10 @@ def _half(ask: Ask) -> Call | None:
 def _next(ask: Ask) -> Call | None:
     times = ask.reading.times
     at = times.at
-    if at is None or not (ask.has(_NEXT) or times.after is not None):
+    if at is None or not (ask.has(NEXT) or times.after is not None):
         return None
     subject = ask.subjects[0] if ask.subjects else None
-    if ask.has(_WHEN) and not ask.has("which|what (?!time)") and subject is not None:
+    if ask.has(WHEN) and not ask.has("which|what (?!time)") and subject is not None:
         return None
     if ask.has("phases?|stage") and subject is None and not ask.has(INSTRUMENTS):
         return Call("next", {"kind": "phase", "moment": at})
@@ -248,7 +212,7 @@ def _next(ask: Ask) -> Call | None:
         return Call("next", {"kind": "step", "moment": at})
     acting = subject is not None and subject.kind == "instrument"
     acting = acting or (subject is not None and subject.kind == "triplet")
-    if acting and ask.has(_ACTED) and ask.has("what|which"):
+    if acting and ask.has(ACTED) and ask.has("what|which"):
         return Call("next", {"kind": "target", "moment": at, "subject": subject})
     if subject is None and ask.has(INSTRUMENTS) and ask.has("which|what|name|tell|give|kind"):
         return Call("next", {"kind": "instrument", "moment": at})
@@ -263,10 +227,10 @@ def _when(ask: Ask) -> Call | None:
     )
     last = ask.has(
         r"last|final\w*|latest|ends?|ended|stops?|stopped|until|finish\w*|is over|disappears?|"
-        r"most recent\w*|previous\w*|leaves? view|leave|gone"
+        r"most recent\w*|previous\w*|leaves? view|leave|gone|no longer"
     )
-    named = (first or last) and ask.has(_TIME) and not ask.has(f"{_MANY}|{_LONG}")
-    if not ask.has(_WHEN) and (not named or re.match(_AUXILIARY, ask.reading.words)):
+    named = (first or last) and ask.has(TIME) and not ask.has(f"{MANY}|{LONG}")
+    if not ask.has(WHEN) and (not named or re.match(AUXILIARY, ask.reading.words)):
         return None
     subject = _joint(ask)
     inputs: dict[str, Any] = {"subject": subject, "window": ask.window}
@@ -324,7 +288,8 @@ def _action(ask: Ask, at: int) -> Call | None:
 
 def _listed(ask: Ask) -> Call | None:
     if ask.subjects or not ask.has(
-        r"which|what|list|name|show|tell|give|all|enumerate|were|are|was there|any|there"
+        r"which|what|list|name|show|tell|give|all|enumerate|were|are|was there|any|there|"
+        r"summar\w*|describe|overview"
     ):
         return None
     for kind, pattern in (
@@ -332,6 +297,7 @@ def _listed(ask: Ask) -> Call | None:
         ("step", r"steps?"),
         ("instrument", INSTRUMENTS),
         ("triplet", r"actions?|triplets?"),
+        ("procedure", r"procedure is|procedure was|kind of (?:procedure|operation|surgery)"),
     ):
         if ask.has(pattern):
             return Call("named", {"kind": kind, "window": ask.window})
@@ -339,7 +305,7 @@ def _listed(ask: Ask) -> Call | None:
         return Call("hidden", {"window": ask.window})
     if ask.has(r"holes?|gaps?|interruptions?|missing video|signal lost"):
         return Call("holes", {"window": ask.window})
-    if ask.has(r"happen\w*|summar\w*|overview|goes on|going on|what is this|course"):
+    if ask.has(r"happen\w*|summar\w*|describe|overview|goes on|going on|what is this|course"):
         return Call("named", {"kind": "phase", "window": ask.window})
     return None
 
@@ -351,8 +317,17 @@ _IS: Final = (
 )
 
 
+def _only_target(ask: Ask) -> bool:
+    """Tell whether anatomy is asked for as such: stages state what is worked on, not what shows."""
+    (one, *more) = ask.subjects
+    works = one.phrase.startswith("an instrument working on")
+    return works and not more and ask.has(r"visible|view|seen|see|show\w*|appear\w*|exposed")
+
+
 def _presence(ask: Ask) -> Call | None:
-    if not ask.subjects or not ask.has(_IS) or ask.has(r"which|who|how|why|where"):
+    if not ask.subjects or ask.has(r"which|what|who|how|why|where") or _only_target(ask):
+        return None
+    if not ask.has(_IS) and ask.reading.words != "s0":
         return None
     window = ask.window
     if window is None and ask.reading.times.moments:

@@ -115,6 +115,15 @@ def _valued(mark: Mark) -> str:
     return f"{row['value']:g} {unit}".strip()
 
 
+def _extent(index: CaseIndex) -> Outcome:
+    rests = looked_at(index, ("privacy", "quality"), Window(0, index.end_ns))
+    if not rests:
+        return blind(index, Window(0, index.end_ns))
+    text = f"What was analyzed lasts {long(index.end_ns)}, until {clock(index.end_ns)}."
+    return Finding(seconds(index.end_ns), "s", text, (rests[0], rests[-1]))
+
+
+EXTENT: Final = Tool("extent", "How long the analyzed video is.", {}, "seconds", _extent)
 QUALITY: Final = Tool(
     "quality",
     "Which faults the picture has at a moment.",

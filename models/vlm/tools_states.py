@@ -42,7 +42,7 @@ from videoengine.models.vlm.subjects import (
     supports,
 )
 
-SEEN: Final = ("phase", "step", "instrument", "triplet")
+SEEN: Final = ("phase", "step", "instrument", "triplet", "procedure")
 """Kinds that a moment shows."""
 MOST_TIMES: Final = 3
 """Stretches that a sentence names."""
