@@ -16,6 +16,8 @@ from videoengine.apps.documents.export import (
     write_md,
     write_pdf,
 )
+from videoengine.apps.export.edl import write_edl
+from videoengine.apps.export.elan import write_elan
 from videoengine.apps.export.images import write_frames
 from videoengine.apps.export.request import Format, Progress, Request
 from videoengine.apps.export.tables import write_csv, write_jsonl, write_webvtt
@@ -31,6 +33,8 @@ FORMATS: Final[dict[str, Format]] = {
     "jsonl": Format(write_jsonl, "the events, one JSON object a line", "events"),
     "csv": Format(write_csv, "the timeline as a table", "rows"),
     "webvtt": Format(write_webvtt, "the timeline as captions", "cues"),
+    "elan": Format(write_elan, "the timeline as ELAN's .eaf", "annotations"),
+    "edl": Format(write_edl, "the timeline as a CMX 3600 edit decision list", "events"),
     "frames": Format(
         write_frames,
         "JPEG pictures in a folder, gated",

@@ -10,6 +10,9 @@ from typing import Final, NoReturn
 from videoengine.apps.export.spans import spans_of
 from videoengine.apps.importing.annotation import Found, Reader, Target
 from videoengine.apps.importing.annotation_file import refuse, sha256_of
+from videoengine.apps.importing.captions import read_webvtt
+from videoengine.apps.importing.edl import read_edl
+from videoengine.apps.importing.elan import read_elan
 from videoengine.apps.importing.import_run import Origin, append_run, earlier_imports
 from videoengine.apps.importing.points import points_of
 from videoengine.apps.importing.table import read_csv
@@ -20,6 +23,9 @@ from videoengine.timeline import UNFOLDED
 
 READERS: Final[dict[str, Reader]] = {
     "csv": read_csv,
+    "webvtt": read_webvtt,
+    "elan": read_elan,
+    "edl": read_edl,
 }
 """Name to reader; a later format is one line here."""
 LONGEST_NAME: Final = 200

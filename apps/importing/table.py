@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from videoengine.apps.export.spans import Span
-from videoengine.apps.export.speakers import chosen_stage, people_stage
-from videoengine.apps.importing.annotation import KINDS, Found, Stated, Target
+from videoengine.apps.importing.annotation import KINDS, Found, Target
 from videoengine.apps.importing.annotation_file import (
     fraction_at,
     integer_at,
@@ -21,6 +20,7 @@ from videoengine.apps.importing.annotation_file import (
     refuse,
     seconds_at,
 )
+from videoengine.apps.importing.claims import OWN, Claim, heard
 
 NEEDED: Final = ("start_seconds", "end_seconds", "kind", "name")
 EXACT: Final = ("epoch", "start_stamp", "end_stamp", "time_base")
@@ -28,8 +28,6 @@ SLACK_NS: Final = 500_000
 """Seconds are written with three decimals."""
 EDGE_NS: Final = 2
 """Stamps are rounded to nanoseconds, and so is the length of a frame."""
-OWN: Final = people_stage(10**6, "own")
-"""Whose a row without a stage is: it comes before every stage of the log."""
 
 Row = dict[str, str]
 
@@ -40,25 +38,9 @@ def read_csv(path: Path, target: Target) -> Found:
     Raises:
         SourceError: A column misses, or a row cannot be true of the case.
     """
-    rows = _rows(path)
-    found = Found(SLACK_NS)
-    stages: dict[str, set[str]] = {}
-    for _, row in rows:
-        stages.setdefault(row["kind"], set()).add(_stage(row))
-    for place, row in rows:
-        kind = row["kind"]
-        if kind not in KINDS:
-            found.passed_over[f"rows of kind {kind[:40]!r}"] += 1
-        elif _stage(row) != chosen_stage(stages[kind]):
-            found.passed_over[f"rows of {_stage(row)[:40]!r}, another stage"] += 1
-        else:
-            found.stated.append(_stated(place, row, target))
-    return found
-
-
-def _stage(row: Row) -> str:
-    """Return who states a row; one without a stage is the person's own."""
-    return row.get("stage") or OWN
+    return heard(
+        (_claim(place, row, target) for place, row in _rows(path)), target, slack_ns=SLACK_NS
+    )
 
 
 def _rows(path: Path) -> list[tuple[str, Row]]:
@@ -90,10 +72,10 @@ def _rows(path: Path) -> list[tuple[str, Row]]:
     return rows
 
 
-def _stated(place: str, row: Row, target: Target) -> Stated:
+def _claim(place: str, row: Row, target: Target) -> Claim:
     start_ns = seconds_at(row["start_seconds"], place, "start_seconds")
     end_ns = seconds_at(row["end_seconds"], place, "end_seconds")
-    if row.get("epoch") and all(row.get(name) for name in EXACT):
+    if row["kind"] in KINDS and row.get("epoch") and all(row.get(name) for name in EXACT):
         span = _span(place, row, target)
         exact = [_exact(place, row, name, span) for name in ("start_stamp", "end_stamp")]
         start_ns, end_ns = (
@@ -101,8 +83,7 @@ def _stated(place: str, row: Row, target: Target) -> Stated:
             for stamped, rounded in zip(exact, (start_ns, end_ns), strict=True)
         )
     name = row["name"].removeprefix("'")  # put before what a spreadsheet would run
-    return Stated(row["kind"], target.terms.payload(row["kind"], name, place), start_ns, end_ns,
-                  place)  # fmt: skip
+    return Claim(row["kind"], row.get("stage") or OWN, name, start_ns, end_ns, place)
 
 
 def _span(place: str, row: Row, target: Target) -> Span:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import tempfile
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +12,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from videoengine.apps.export import export
+from videoengine.apps.importing import import_annotations
+from videoengine.apps.verify import verify
 from videoengine.case import Case, Manifest, SourceRecord
 from videoengine.events import SCHEMA, Event, event_key, plain
 from videoengine.media_time import NS_PER_SECOND, Epoch, ns_from_pts
@@ -74,7 +78,7 @@ def layouts(
         (Fraction(1, 90000), 3003),
     ),
     most: int = 3,
-    frames: int = 40,
+    frames: int = 25,
 ) -> Layout:
     """Draw frames of constant or varying rate, with gaps between stretches."""
     base, period = draw(st.sampled_from(bases))
@@ -223,3 +227,56 @@ def segments_of(case: Path, *, people: bool, kinds: tuple[str, ...]) -> list[Seg
 def told(segments: list[Segment]) -> list[tuple[str, str, int, int, int]]:
     """Return what segments say, without who says it."""
     return [(s.kind, s.name, s.epoch, s.start_ns, s.end_ns) for s in segments]
+
+
+Told = list[tuple[str, str, int, int, int]]
+
+
+def round_trip(
+    name: str,
+    layout: Layout,
+    said: list[Said],
+    *,
+    kinds: tuple[str, ...] = ("phase", "instrument", "triplet"),
+    source: SourceRecord | None = None,
+) -> tuple[Told, Told]:
+    """Export a case and bring the file into another with the same frames and no statement.
+
+    Returns:
+        What the models of the first case say, and what the person of the second one says.
+    """
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        case = make_stated(folder / "case", layout, said, source=source)
+        fresh = make_stated(folder / "fresh", layout, [], source=source)
+        export(case, name, folder / "file")
+        import_annotations(fresh, folder / "file", name, by="Dr A")
+        verify(fresh)
+        return (
+            told(segments_of(case, people=False, kinds=kinds)),
+            told(segments_of(fresh, people=True, kinds=kinds)),
+        )
+
+
+def near(back: Told, said: Told, slack_ns: int) -> bool:
+    """Tell whether two lists of segments say the same, edges within a slack."""
+
+    def order(row: tuple[str, str, int, int, int]) -> tuple[Any, ...]:
+        return row[0], row[1], row[2], row[3]
+
+    pairs = list(zip(sorted(back, key=order), sorted(said, key=order), strict=False))
+    return len(back) == len(said) and all(
+        one[:3] == other[:3]
+        and abs(one[3] - other[3]) <= slack_ns
+        and abs(one[4] - other[4]) <= slack_ns
+        for one, other in pairs
+    )
+
+
+def some_case(
+    folder: Path, *, frames: int = 25, base: tuple[Fraction, int] = (Fraction(1, 12800), 512)
+) -> Path:
+    """Make a case of some frames (a second at 25 a second) that states nothing but privacy."""
+    time_base, period = base
+    stamps = tuple(period * at for at in range(frames + 1))
+    return make_stated(folder, Layout(time_base, period, (Stretch(stamps, 0),)), [])
