@@ -91,7 +91,12 @@ def _clips(index: CaseIndex, window: Window | None = None) -> Outcome:
         for one in index.segments("triplet", start_ns=place.start_ns, end_ns=place.end_ns)
         if CLIP in one.name.split(", ")[1:2]
     ]
-    return _counted(index, _begun(found, place), "an instrument clips", ("triplet",), window)
+    placed = [
+        Stretch(middle, max(one.end_ns, middle), (support_of(one),))
+        for one in found
+        if place.start_ns <= (middle := (one.start_ns + one.end_ns) // 2) <= place.end_ns
+    ]  # the jaws close in the midst of the action
+    return _counted(index, placed, "an instrument clips", ("triplet",), window)
 
 
 def _begun(segments: list[Segment], place: Window) -> list[Stretch]:
