@@ -30,6 +30,8 @@ from videoengine.apps.console import (
 from videoengine.apps.evaluate_verb import evaluate
 from videoengine.apps.import_verb import import_annotations
 from videoengine.apps.models_verb import models
+from videoengine.apps.note_verb import note as operation_note
+from videoengine.apps.note_verb import report
 from videoengine.apps.simulate_verb import simulate
 from videoengine.apps.train_verb import train
 from videoengine.errors import (
@@ -372,6 +374,8 @@ def export(
 app.command()(ask)
 app.command("import")(import_annotations)
 app.command()(simulate)
+app.command()(report)
+app.command()(operation_note)
 app.add_typer(models, name="models")
 app.add_typer(evaluate, name="evaluate")
 app.add_typer(train, name="train")

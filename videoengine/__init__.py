@@ -21,6 +21,7 @@ _DOOR: Final = {
     "analyze": "videoengine.apps.analyze",
     "ask": "videoengine.apps.ask",
     "live": "videoengine.apps.live",
+    "note": "videoengine.apps.note",
     "open_source": "videoengine.streams",
     "resume": "videoengine.apps.analyze",
 }

@@ -74,6 +74,7 @@ def test_the_door_offers_what_it_says() -> None:
         "analyze",
         "ask",
         "live",
+        "note",
         "open_source",
         "resume",
     ]

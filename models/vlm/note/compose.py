@@ -18,7 +18,7 @@ from videoengine.models.vlm.note.document import (
 from videoengine.models.vlm.note.findings import Finding
 from videoengine.models.vlm.note.interruptions import interruptions, models
 from videoengine.models.vlm.note.operation import actions, course, instruments, procedure, video
-from videoengine.models.vlm.note.people import Entry, differ, entries
+from videoengine.models.vlm.note.people import Entry, differ, entries, once
 from videoengine.models.vlm.note.phrases import Phrases, filled, plain
 from videoengine.models.vlm.note.source import NoteLog
 from videoengine.models.vlm.note.template import FieldPlan, Template
@@ -33,7 +33,7 @@ SIGNED: Final = "signed"
 def compose(log: NoteLog, template: Template) -> Note:
     """Return the note that a log and a template make."""
     said = findings(log)
-    spoken = entries(log.spoken)
+    spoken = once(entries(log.spoken))
     writer = _Writer(Phrases(template), log, said, spoken)
     draft = Note(
         title=template.title,

@@ -39,7 +39,7 @@ class Entry:
 
 
 def entries(events: Iterable[Event]) -> list[Entry]:
-    """Return what people say now, in the order in which they first said it."""
+    """Return what people say now, in the order in which they first said it, repetitions too."""
     found: dict[str, Entry] = {}
     for event in events:
         payload = event.payload
@@ -49,7 +49,7 @@ def entries(events: Iterable[Event]) -> list[Entry]:
             found[event.key] = said
         elif event.kind == "correction":
             _correct(found, event)
-    return _once(found.values())
+    return list(found.values())
 
 
 def _correct(found: dict[str, Entry], event: Event) -> None:
@@ -73,7 +73,7 @@ def _correct(found: dict[str, Entry], event: Event) -> None:
         found[event.key] = Entry(event.key, change["field"], change["value"], by, change["subject"])
 
 
-def _once(said: Iterable[Entry]) -> list[Entry]:
+def once(said: Iterable[Entry]) -> list[Entry]:
     """Return entries without those that repeat one of the same person."""
     seen: set[tuple[str, str, str, str | None]] = set()
     kept: list[Entry] = []

@@ -1,0 +1,80 @@
+"""The verbs `report` and `note` of the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from videoengine.apps.console import show, show_json
+
+CaseDir = Annotated[Path, typer.Argument(metavar="CASE", help="A case directory.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else.")]
+By = Annotated[str | None, typer.Option(metavar="NAME", help="Who says so.")]
+TEMPLATE_HELP: Final = "en, de, es or a .toml file."
+
+
+def report(
+    case: CaseDir,
+    said: Annotated[
+        list[str],
+        typer.Argument(metavar="FIELD=VALUE…", help="FIELD= takes back what you said about it."),
+    ],
+    by: By = None,
+    template: Annotated[
+        str, typer.Option(metavar="FILE", help=f"Whose fields: {TEMPLATE_HELP}")
+    ] = "en",
+    json: Json = False,
+) -> int:
+    """Report what people know and video does not: blood loss, specimens, diagnoses."""
+    from videoengine.apps.people import report as append
+
+    done = append(case, said, by=by, template=template)
+    if json:
+        show_json(done)
+        return 0
+    if done.reported:
+        show(f"reported   {', '.join(done.reported)}")
+    if done.withdrawn:
+        show(f"taken back {', '.join(done.withdrawn)}")
+    show(f"note       videoengine note {case}")
+    return 0
+
+
+def note(
+    case: CaseDir,
+    template: Annotated[str | None, typer.Option(metavar="FILE", help=TEMPLATE_HELP)] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="An .md or .html file; default: in CASE.")
+    ] = None,
+    edit: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The note's Markdown as you changed it.")
+    ] = None,
+    sign: Annotated[bool, typer.Option("--sign", help="Sign what note.md says.")] = False,
+    by: By = None,
+    json: Json = False,
+) -> int:
+    """Draft the operation note of a case; bring in an edit; sign it."""
+    from videoengine.apps.note import write_note
+
+    done = write_note(case, template=template, out=out, edit=edit, sign=sign, by=by)
+    if json:
+        show_json(done)
+        return 0
+    if edit is not None:
+        show(f"changed    {', '.join(done.changed) or 'nothing'}")
+    missing = [
+        field.name
+        for section in done.note.sections
+        for field in section.fields
+        if field.required and not field.statements
+    ]
+    show(f"note       {done.out}")
+    show(f"state      {done.note.state}, content {done.note.sha256[:12]}")
+    if done.note.state == "outdated":
+        show("           the log has changed since it was signed")
+    if missing:
+        show(f"open       {', '.join(missing)}")
+        show(f"           videoengine report {case} FIELD=VALUE --by NAME")
+    return 0
