@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ from support.recordings import make_case, write_stamped
 
 from videoengine.apps.cli import run
 from videoengine.apps.export import export
+from videoengine.case import Case
 from videoengine.errors import CaseError, ModelError, OutputError, UsageError
+from videoengine.media_time import Epoch
 from videoengine.models.backbones import extras
 
 NOTES = ("md", "html", "pdf", "docx", "fhir", "dicom-pdf")
@@ -103,6 +106,25 @@ def test_a_fhir_document_bears_the_date_that_it_is_given(told_case: Path, tmp_pa
     export(told_case, "fhir", tmp_path / "b.json")
     assert json.loads((tmp_path / "a.json").read_text())["timestamp"].startswith("2026-11-24")
     assert "timestamp" not in json.loads((tmp_path / "b.json").read_text())
+
+
+def test_the_hour_of_the_procedure_is_told_only_where_a_date_is_wanted(tmp_path: Path) -> None:
+    needs_both_extras()
+    clip = write_stamped(tmp_path / "clip.mp4", [512 * index for index in range(50)])
+    folder = make_case(tmp_path / "case", clip)
+    with Case.open_for_writing(folder) as case:
+        first = Epoch.from_json(case.manifest.epochs[0])
+        case.save_epochs([replace(first, wall_anchor="2026-03-04T08:00:00+00:00")])
+    export(folder, "fhir", tmp_path / "masked.json")
+    assert "2026-03-04" not in (tmp_path / "masked.json").read_text()
+    export(folder, "fhir", tmp_path / "dated.json", date="2026-11-24T10:00:00+01:00")
+    entries = json.loads((tmp_path / "dated.json").read_text())["entry"]
+    (period,) = (
+        entry["resource"]["performedPeriod"]
+        for entry in entries
+        if entry["resource"]["resourceType"] == "Procedure"
+    )
+    assert period == {"start": "2026-03-04T08:00:00+00:00", "end": "2026-03-04T08:00:02+00:00"}
 
 
 @pytest.mark.parametrize("name", NOTES)
