@@ -111,6 +111,11 @@ def chosen(supports: Iterable[Support]) -> tuple[Support, ...]:
     return tuple(every[place] for place in places)
 
 
+def several(count: int, what: str) -> str:
+    """Return a number of things: "1 time", "2 times"."""
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
 def listed(words: Iterable[str], joint: str = "and") -> str:
     """Return words as a list people read: "a, b and c"."""
     every = list(words)

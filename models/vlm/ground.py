@@ -104,8 +104,18 @@ def segments_at(index: CaseIndex, kind: str, case_ns: int) -> list[Segment]:
 
 
 def view_at(index: CaseIndex, case_ns: int) -> View | None:
-    """Return what was seen together at a moment, or just beside it."""
-    near = index.views(case_ns - NEAR_NS, case_ns + NEAR_NS)
+    """Return what was seen together around a moment: for most of a second, if that changed.
+
+    A recogniser that misses an instrument in one sample of five has not seen it leave.
+    """
+    first, last = case_ns - NEAR_NS, case_ns + NEAR_NS
+    near = index.views(first, last)
+    lasting: dict[tuple[str, ...], int] = {}
+    for one in near:
+        part = min(one.end_ns, last) - max(one.start_ns, first)
+        lasting[one.names] = lasting.get(one.names, 0) + part
     if not near:
         return None
-    return min(near, key=lambda one: max(one.start_ns - case_ns, case_ns - one.end_ns, 0))
+    names = max(lasting, key=lambda key: lasting[key])
+    fitting = [one for one in near if one.names == names]
+    return min(fitting, key=lambda one: max(one.start_ns - case_ns, case_ns - one.end_ns, 0))

@@ -288,7 +288,7 @@ def _action(ask: Ask, at: int) -> Call | None:
 
 def _listed(ask: Ask) -> Call | None:
     if ask.subjects or not ask.has(
-        r"which|what|list|name|show|tell|give|all|enumerate|were|are|was there|any|there|"
+        r"which|what|list|name|show|tell|give|all|enumerate|were|are|is|was there|any|there|"
         r"summar\w*|describe|overview"
     ):
         return None

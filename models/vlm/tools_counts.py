@@ -6,7 +6,7 @@ from typing import Final
 
 from videoengine.media_time import clock
 from videoengine.models.vlm.bus import SUBJECT, WINDOW, Input, Tool
-from videoengine.models.vlm.findings import Finding, Outcome, Window, chosen, listed
+from videoengine.models.vlm.findings import Finding, Outcome, Window, chosen, listed, several
 from videoengine.models.vlm.ground import blind, missing, unknown, whole
 from videoengine.models.vlm.index import CaseIndex
 from videoengine.models.vlm.subjects import (
@@ -55,7 +55,7 @@ def _counted(
     at = listed(shown) if not more else f"{', '.join(shown)} and {more} more"
     when = f": at {at}" if found else ""
     where = "in this case" if window is None else place.says()
-    return Finding(len(found), None, f"{len(found)} times {what} {where}{when}.", rests)
+    return Finding(len(found), None, f"{several(len(found), 'time')} {what} {where}{when}.", rests)
 
 
 def _kinds(index: CaseIndex, kind: str, window: Window | None = None) -> Outcome:
@@ -78,7 +78,9 @@ def _kinds(index: CaseIndex, kind: str, window: Window | None = None) -> Outcome
         return blind(index, place)
     said = f": {listed(spoken(name) for name in names)}" if names else ""
     where = "in this case" if window is None else place.says()
-    return Finding(len(names), None, f"{len(names)} kinds of {kind} {where}{said}.", rests)
+    return Finding(
+        len(names), None, f"{several(len(names), 'kind')} of {kind} {where}{said}.", rests
+    )
 
 
 def _clips(index: CaseIndex, window: Window | None = None) -> Outcome:

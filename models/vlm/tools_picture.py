@@ -16,6 +16,7 @@ from videoengine.models.vlm.findings import (
     listed,
     long,
     seconds,
+    several,
 )
 from videoengine.models.vlm.ground import blind, missing, segments_at, whole
 from videoengine.models.vlm.index import CaseIndex
@@ -76,7 +77,9 @@ def _holes(index: CaseIndex, window: Window | None = None) -> Outcome:
         return blind(index, place)
     when = f": {times(found)}" if found else ""
     where = "in this case" if window is None else place.says()
-    return Finding(len(found), None, f"{len(found)} holes in the video {where}{when}.", rests)
+    return Finding(
+        len(found), None, f"{several(len(found), 'hole')} in the video {where}{when}.", rests
+    )
 
 
 def _touches(mark: Mark, place: Window) -> bool:

@@ -10,7 +10,7 @@ from typing import Final
 
 from videoengine.media_time import clock
 from videoengine.models.vlm.bus import MOMENT, SUBJECT, Input, Tool
-from videoengine.models.vlm.findings import Finding, Outcome, Support, Unknown, Window
+from videoengine.models.vlm.findings import Finding, Outcome, Support, Unknown, Window, several
 from videoengine.models.vlm.ground import (
     NEAR_NS,
     blind,
@@ -123,7 +123,8 @@ def _boxes(index: CaseIndex, moment: int) -> Outcome:
     at = min((one.at_ns for one in near), key=lambda ns: abs(ns - moment))
     shown = [one for one in near if one.at_ns == at]
     value = [{"name": one.name, "box": list(one.box)} for one in shown]
-    text = f"{len(shown)} boxes are stated at {clock(at, milliseconds=True)}."
+    of = several(len(shown), "instrument")
+    text = f"Boxes are stated of {of} at {clock(at, milliseconds=True)}."
     return Finding(value, None, text, tuple(map(_rest, shown)))
 
 

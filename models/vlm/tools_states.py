@@ -16,6 +16,7 @@ from videoengine.models.vlm.findings import (
     listed,
     long,
     seconds,
+    several,
 )
 from videoengine.models.vlm.ground import (
     blind,
@@ -61,7 +62,7 @@ def _presence(index: CaseIndex, subject: Subject, window: Window | None = None) 
     rests = looked_at(index, subject.kinds, place)
     if not rests:
         return blind(index, place)
-    return Finding("no", None, f"No: not {subject.phrase}{where or ' in this case'}.", rests)
+    return Finding("no", None, f"No: at no time {subject.phrase}{where or ' in this case'}.", rests)
 
 
 def times(found: list[Stretch]) -> str:
@@ -159,8 +160,9 @@ def _count_at(index: CaseIndex, moment: int) -> Outcome:
         return seen
     names, rests = seen
     said = f": {listed(article(name) for name in names)}" if names else ""
+    at = clock(moment)
     return Finding(
-        len(names), None, f"{len(names)} instruments in view at {clock(moment)}{said}.", rests
+        len(names), None, f"{several(len(names), 'instrument')} in view at {at}{said}.", rests
     )
 
 
