@@ -371,5 +371,5 @@ def test_an_interrupt_leaves_nothing(case: Path, tmp_path: Path) -> None:
 
 
 def test_only_frames_can_be_thinned(case: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no --every.*allowed: frames"):
+    with pytest.raises(UsageError, match=r"no --every.*allowed: frames"):
         export(case, "video", tmp_path / "out.mp4", every_ns=1)
