@@ -69,7 +69,7 @@ def write_note(
 
     Args:
         case: A finished case.
-        template: As of `note`.
+        template: As of `note`; of an edit or a signature by default that of the file.
         out: An `.md` or `.html` file that does not exist; by default `note.md` in the case.
         edit: The note's Markdown as a person changed it.
         sign: Whether `by` signs what `note.md` says.
@@ -91,7 +91,7 @@ def write_note(
         _refuse_loss(opened.path / FILE, made, target)
         return _write(target, made, ())
     with Case.open_for_writing(case) as opened:
-        chosen = _template(opened, template)
+        chosen = _template(opened, template or _written_with(edit or opened.path / FILE))
         made = compose(read_note_log(opened), chosen)
         changed: tuple[str, ...] = ()
         if edit is not None:
@@ -122,6 +122,13 @@ def _template(case: Case, template: str | Path | None) -> Template:
         got=newest, allowed="--template FILE",
         remedy=f"Name its file, or one of {', '.join(template_names())}.",
     )  # fmt: skip
+
+
+def _written_with(path: str | Path) -> str | None:
+    """Return the shipped template that a note's file was written with, or None."""
+    last = written(_read(Path(path))) if Path(path).is_file() else None
+    names = [name for name in template_names() if last and load_template(name).id == last.template]
+    return names[0] if names else None
 
 
 def _target(folder: Path, out: str | Path | None) -> Path:
