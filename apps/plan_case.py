@@ -1,12 +1,13 @@
 """A case that states what the plan of a simulated procedure says, made without a picture.
 
 Phases, instruments, actions and the place of the camera come from the plan, five times a second;
-boxes around the keypoints of the instruments come from their poses, once a second.
+boxes around the keypoints of the instruments come from their poses, at the seconds that questions
+of place are about: all others would take most of the time, and nobody asks for them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -37,6 +38,8 @@ from videoengine.vocabularies import vocabulary
 RATE_HZ: Final = 5
 STAGE: Final = "truth"
 STEP_NS: Final = NS_PER_SECOND // RATE_HZ
+PLACE: Final = "spatial_relation"
+"""Type of the questions that are about boxes."""
 STREAM: Final = "s0"
 OUT: Final = PrivacyPayload("blank", "out_of_body", 1.0)
 IN: Final = PrivacyPayload("allow", None, 0.0)
@@ -51,30 +54,31 @@ class PlanCase:
     questions: list[Question]
 
 
-def make_plan_case(procedure: str, seed: int, out: str | Path, *, boxes: bool = True) -> PlanCase:
+def make_plan_case(procedure: str, seed: int, out: str | Path) -> PlanCase:
     """Make a case of true events of a whole procedure, and the questions about it.
 
     Args:
         procedure: Name, or path of a .toml file.
         seed: Chooses everything else.
         out: The case to make.
-        boxes: Whether to state where the instruments are; most of the time goes into this.
     """
     take = take_of(f"sim://{procedure}?seed={seed}&fps={RATE_HZ}")
     poses = poses_each_second(take)
     piece = Piece(take.plan, start_ns=take.start_ns, end_ns=take.end_ns, poses=poses)
+    questions = make_questions(take.plan, poses, start_ns=take.start_ns, end_ns=take.end_ns)
+    places = [q.evidence for q in questions if q.type == PLACE]
+    asked = frozenset(span.start_ns for spans in places for span in spans)
     path = Path(out)
     with Case.create(path, _manifest(take, procedure)) as case:
         log = case.log(fsync="never")
         try:
             log.append(_run("opened", 0))
-            for event in _events(piece, studio_of(take) if boxes else None):
+            for event in _events(piece, studio_of(take), asked):
                 log.append(event)
             log.append(_run("closed", piece.length_ns, piece.length_ns // STEP_NS))
         finally:
             log.close()
         case.save_epochs([Epoch(STREAM, 0, Fraction(1, RATE_HZ), 0, 0, 0)])
-    questions = make_questions(take.plan, poses, start_ns=take.start_ns, end_ns=take.end_ns)
     return PlanCase(path, seed, questions)
 
 
@@ -93,7 +97,7 @@ def _manifest(take: Take, procedure: str) -> Manifest:
     )
 
 
-def _events(piece: Piece, studio: Studio | None) -> Iterator[Event]:
+def _events(piece: Piece, studio: Studio, asked: Collection[int]) -> Iterator[Event]:
     """Yield what is true, sample by sample."""
     known = [one for one in vocabulary(PROCEDURES).labels if one.name == piece.plan.procedure]
     for at_ns in range(0, piece.length_ns, STEP_NS):
@@ -104,7 +108,7 @@ def _events(piece: Piece, studio: Studio | None) -> Iterator[Event]:
         out = any(span.start_ns <= at_ns < span.end_ns for span in piece.outside)
         drafts.append(Draft("privacy", OUT if out else IN))
         if not out:
-            drafts += _tools(piece, studio, at_ns)
+            drafts += _tools(piece, studio if at_ns in asked else None, at_ns)
         ordinals: dict[str, int] = {}
         for draft in drafts:
             ordinals[draft.kind] = ordinals.get(draft.kind, -1) + 1
@@ -115,7 +119,7 @@ def _tools(piece: Piece, studio: Studio | None, at_ns: int) -> Iterator[Draft]:
     """Yield the instruments in view and what they do."""
     seen = [one for one in piece.in_view if one.span.start_ns <= at_ns < one.span.end_ns]
     boxes: dict[int, Box] = {}
-    if studio is not None and at_ns % NS_PER_SECOND == 0 and seen:
+    if studio is not None and seen:
         width, height = studio.take.filming.size
         tools = studio.truth(at_ns // STEP_NS).tools
         boxes = {tool.track: _box(tool, width, height) for tool in tools}

@@ -6,6 +6,7 @@ the words of a paraphrase of the same kind; its answer stays.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,8 +17,8 @@ from videoengine.apps.evaluate_ask import NOT_OBSERVABLE, Posed
 from videoengine.recon3d.simulator.question_wording import WORDINGS
 
 FILE: Final = Path(__file__).parent.parent / "data" / "paraphrases.tsv"
-EACH: Final = 4
-"""Questions of the simulator that are put into the words of each paraphrase."""
+EACH: Final = 2
+"""Questions of one case that are put into the words of each paraphrase."""
 UNKNOWABLE: Final = "unknowable"
 _STATE: Final = r"in view|under way|out of the body|[a-z]+ing the .+?"
 _SLOTS: Final = {"a": r"[\d:]+", "b": r"[\d:]+", "state": _STATE}
@@ -39,23 +40,25 @@ def paraphrases() -> list[Paraphrase]:
     return [Paraphrase(kind, text, bool(n % 2)) for n, (kind, text) in enumerate(rows)]
 
 
+@functools.cache
 def slots_of(question: str) -> tuple[str, dict[str, str]] | None:
     """Return the kind of wording a question was made in, and what fills its slots."""
     for kind, wordings in WORDINGS.items():
         for wording in wordings:
-            match = re.fullmatch(_pattern(wording), question)
+            match = _pattern(wording).fullmatch(question)
             if match is not None:
                 return kind, match.groupdict()
     return None
 
 
-def _pattern(wording: str) -> str:
+@functools.cache
+def _pattern(wording: str) -> re.Pattern[str]:
     parts = re.split(r"\{(\w+)\}", wording)
     out = [re.escape(parts[0])]
     for name, rest in zip(parts[1::2], parts[2::2], strict=True):
         out.append(f"(?P<{name}>{_SLOTS.get(name, '.+?')})")
         out.append(re.escape(rest))
-    return "".join(out)
+    return re.compile("".join(out))
 
 
 def said_otherwise(one: Paraphrase, posed: Sequence[Posed]) -> list[Posed]:

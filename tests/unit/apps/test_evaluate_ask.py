@@ -17,7 +17,7 @@ from videoengine.apps.verify import verify
 @pytest.fixture(scope="module")
 def true(tmp_path_factory: pytest.TempPathFactory) -> PlanCase:
     folder = tmp_path_factory.mktemp("true")
-    return make_plan_case("cholecystectomy", 500_000, folder / "case", boxes=False)
+    return make_plan_case("cholecystectomy", 500_000, folder / "case")
 
 
 def test_a_true_case_is_a_whole_case(true: PlanCase) -> None:
@@ -26,7 +26,7 @@ def test_a_true_case_is_a_whole_case(true: PlanCase) -> None:
 
 def test_given_true_events_the_questions_are_answered(true: PlanCase) -> None:
     posed = [posed_of(question.to_json()) for question in true.questions]
-    judged = judge(true.path, [one for one in posed if one.type != "spatial_relation"])
+    judged = judge(true.path, posed)
     wrong = [(one.posed.question, one.posed.answer, one.value) for one in judged if not one.right]
     assert len(judged) > 100
     assert len(wrong) <= 0.02 * len(judged), wrong
