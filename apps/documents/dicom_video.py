@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, Final
 
 import av
 
-from videoengine.apps.documents.dicom_header import VIDEO_SERIES, code, dataset, write
+from videoengine.apps.documents.dicom_header import VIDEO_SERIES, code, dataset, pydicom, write
 from videoengine.apps.documents.h264 import Level, fitted, header, level_for
 from videoengine.apps.documents.remux import remux, seconds
 from videoengine.apps.export.request import Request
@@ -69,6 +69,7 @@ class _Stream:
 
 def write_video(request: Request, out: Path) -> int:
     """Write the video of a case as one DICOM file; returns the number of frames."""
+    pydicom()  # better missed before hours of video are encoded than after
     with _beside(out) as path:
         stream = _made(request, path)
         stamps = seconds(path)

@@ -12,7 +12,7 @@ from videoengine.apps.documents.outline import Line, Outline, Part, outline
 from videoengine.models.backbones.extras import require
 from videoengine.models.vlm.note.document import Note
 
-COLUMNS_MM: Final = (42, 88, 44)
+COLUMNS_MM: Final = (47, 85, 42)
 SIDE_MM: Final = 18
 INK: Final = "1C2733"
 QUIET: Final = "5C6B7A"

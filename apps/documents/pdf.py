@@ -19,7 +19,7 @@ PAGE: Final = (210 * MM, 297 * MM)
 SIDE: Final = 18 * MM
 TOP: Final = 26 * MM
 BOTTOM: Final = 24 * MM
-COLUMNS: Final = (42 * MM, 88 * MM, 44 * MM)
+COLUMNS: Final = (47 * MM, 85 * MM, 42 * MM)
 PART_ROOM: Final = 32 * MM
 """A section that has less than this left on its page begins on the next one."""
 INK: Final = "#1c2733"
