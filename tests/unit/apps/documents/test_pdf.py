@@ -52,7 +52,7 @@ def test_a_statement_longer_than_a_page_breaks_within_its_row() -> None:
     section = NoteSection("s", "Remarks", None, (field("r", "Remarks", reported(text)),))
     texts = pages(replace(hand_note(), sections=(section,)))
     assert len(texts) > 1
-    assert sum(page.count("A long remark of a surgeon.") for page in texts) == 400
+    assert sum(page.count("remark") for page in texts) == 400
 
 
 def test_words_without_a_blank_stay_inside_the_page() -> None:
