@@ -77,7 +77,10 @@ def decide(ask: Ask) -> Call | None:
 def _compare(ask: Ask) -> Call | None:
     moments = ask.reading.times.moments
     span = ask.reading.times.span
-    if not ask.has(r"chang\w*|differs?|differences?|different between|different from|compar\w*"):
+    if not ask.has(
+        r"chang\w*|differs?|differences?|compar\w*|"
+        r"different(?! kinds| types| sorts| instruments| tools| phases)"
+    ):
         return None
     if len(moments) >= 2:
         return Call("compare", {"one": moments[0], "other": moments[1]})
