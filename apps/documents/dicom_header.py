@@ -5,17 +5,15 @@ Ids come from the case's own, so the files of one case refer to each other whene
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import videoengine
+from videoengine.apps.documents.ids import NAMESPACE, uid
 from videoengine.case import Case
 from videoengine.models.backbones.extras import require
 
-NAMESPACE: Final = uuid.UUID("5a2f6d34-0a0e-5c8f-8d43-6a7c1b7c9e21")
-"""Of all ids that this project derives."""
 EXPLICIT: Final = "1.2.840.10008.1.2.1"
 """Explicit VR little endian."""
 VIDEO: Final = "1.2.840.10008.5.1.4.1.1.77.1.1.1"
@@ -45,16 +43,6 @@ VIDEO_SERIES: Final = Series("video", VIDEO, "ES", 1, "Endoscopic video, gated")
 def pydicom() -> Any:
     """Return pydicom, or raise ModelError with the command that brings it."""
     return require("pydicom", "clinical", "A DICOM file")
-
-
-def derived_uuid(*parts: str) -> uuid.UUID:
-    """Return the id of what the parts name; the same parts have the same id."""
-    return uuid.uuid5(NAMESPACE, "\n".join(parts))
-
-
-def uid(*parts: str) -> str:
-    """Return a DICOM UID of what the parts name (PS3.5 B.2: a UUID as a number)."""
-    return f"2.25.{derived_uuid(*parts).int}"
 
 
 def study_uid(case: Case) -> str:

@@ -23,9 +23,10 @@ from videoengine.apps.documents.dicom_header import (
     instance_uid,
     pydicom,
     series_uid,
-    uid,
     write,
 )
+from videoengine.apps.documents.ids import uid
+from videoengine.apps.documents.terms import SNOMED_PROCEDURES
 from videoengine.apps.export.request import Request
 from videoengine.canonical import digest
 from videoengine.errors import UsageError
@@ -49,10 +50,6 @@ KINDS: Final = {
 }
 """Kinds of segments that are findings, and what a person reads as their name."""
 UNITS: Final = {"mm": "millimeter", "s": "second", "%": "percent"}
-PROCEDURES: Final = {
-    "cholecystectomy": ("38102005", "Cholecystectomy"),
-    "colonoscopy": ("73761001", "Colonoscopy"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,8 +208,8 @@ def _procedures(writer: _Writer, given: str | None) -> list[Any]:
     """Return the procedure that the analysis was told, if it was."""
     if given is None:
         return []
-    value, meaning = PROCEDURES.get(given, (given, given))
-    scheme = "SCT" if given in PROCEDURES else SCHEME
+    value, meaning = SNOMED_PROCEDURES.get(given, (given, given))
+    scheme = "SCT" if given in SNOMED_PROCEDURES else SCHEME
     return [
         writer.sr.CodeContentItem(
             name=writer.code("121058", "Procedure reported", "DCM"),

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 from xml.sax.saxutils import escape
 
-from videoengine.apps.documents.dicom_header import derived_uuid
+from videoengine.apps.documents.ids import derived_uuid
 from videoengine.apps.documents.outline import Outline, Part, printable
+from videoengine.apps.documents.terms import SNOMED_PROCEDURES
 from videoengine.media_time import NS_PER_SECOND
 from videoengine.models.vlm.note.document import Note, NoteField, NoteSection, Rest, Statement
 from videoengine.timeline import Mark
@@ -25,10 +26,6 @@ EVIDENCE: Final = "urn:videoengine:fhir:evidence"
 ABSENT: Final = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 ELEMENT: Final = "http://hl7.org/fhir/StructureDefinition/targetElement"
 ROLES: Final = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
-SNOMED_PROCEDURES: Final = {
-    "cholecystectomy": ("38102005", "Cholecystectomy"),
-    "colonoscopy": ("73761001", "Colonoscopy"),
-}
 MADE_BY_AI: Final[Json] = {
     "system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue",
     "code": "AIAST",

@@ -16,6 +16,7 @@ from videoengine.case import Case
 from videoengine.errors import CaseError, ModelError, OutputError, UsageError
 from videoengine.media_time import Epoch
 from videoengine.models.backbones import extras
+from videoengine.models.vlm.note.template import load_template, template_names
 
 NOTES = ("md", "html", "pdf", "docx", "fhir", "dicom-pdf")
 NEEDS = {
@@ -43,6 +44,18 @@ def test_every_form_of_the_note_is_written_by_the_verb(
     assert json.loads(capsys.readouterr().out)["to"] == name
     assert out.stat().st_size > 1000
     assert [path.name for path in tmp_path.iterdir()] == [out.name]
+
+
+@pytest.mark.parametrize("template", template_names())
+def test_the_fonts_of_the_pdf_know_every_letter_of_the_templates_that_ship(
+    template: str, told_case: Path, tmp_path: Path
+) -> None:
+    needs_both_extras()
+    pypdf: Any = pytest.importorskip("pypdf", reason="pip install --group dev")
+    export(told_case, "pdf", tmp_path / "note.pdf", template=template)
+    text = "".join(page.extract_text() for page in pypdf.PdfReader(tmp_path / "note.pdf").pages)
+    assert load_template(template).disclaimer in text
+    assert "[U+" not in text
 
 
 @pytest.mark.parametrize("name", sorted(NEEDS))
