@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import av
 from av.bitstream import BitStreamFilterContext
+from av.error import InvalidDataError
 
 from videoengine.apps.documents.h264 import Level, Profile, header, profiles
 from videoengine.apps.export.request import Request
@@ -36,7 +37,10 @@ def remux(request: Request, out: Path) -> Level | None:
         found = set(stated)
         if None in {profile.syntax() for profile in found}:
             return None
-        stamps = _copied(request, source, stream, out, length_size, found)
+        try:
+            stamps = _copied(request, source, stream, out, length_size, found)
+        except InvalidDataError:  # MP4 cannot hold these packets: they are encoded again
+            return None
     known = [level for level in (profile.syntax() for profile in found) if level is not None]
     if stamps is None or not known or len(known) < len(found) or stamps != seconds(out):
         return None
@@ -97,7 +101,8 @@ def _copied(
     stamps: list[Fraction] = []
     with av.open(str(out), "w", format="mp4", options=options) as container:
         copy: Any = container.add_stream_from_template(stream)
-        clean = BitStreamFilterContext(NO_SEI, stream, copy)
+        # Told of the copy, the filter would take away the header of a stream with start codes.
+        clean = BitStreamFilterContext(NO_SEI, stream)
         for packet in source.demux(stream):
             if packet.pts is None:
                 continue  # the flushing packet at the end

@@ -71,6 +71,40 @@ def test_an_unblanked_h264_source_is_encapsulated_packet_by_packet(
     assert (data.LossyImageCompression, data.LossyImageCompressionMethod) == ("01", "ISO_14496_10")
 
 
+@pytest.mark.parametrize("ending", ["mp4", "mkv", "ts"])
+def test_pictures_coded_out_of_order_keep_their_stamps_from_every_container(
+    ending: str, tmp_path: Path, made: Callable[..., Any]
+) -> None:
+    clip = tmp_path / f"clip.{ending}"
+    with av.open(str(clip), "w") as container:
+        options = {"bf": "3", "x264-params": "b-adapt=0"}
+        stream: Any = container.add_stream("libx264", rate=25, options=options)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for index in range(60):
+            picture = np.full((48, 64, 3), 60 + 2 * index, np.uint8)
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.pts = index
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    data, (stamps, pictures), _ = made(clip)
+    wanted, originals = decoded(str(clip))
+    assert data.ImageType[0] == "ORIGINAL"
+    assert stamps == wanted
+    assert all(np.array_equal(a, b) for a, b in zip(pictures, originals, strict=True))
+
+
+def test_packets_that_mp4_refuses_are_encoded_again(
+    tmp_path: Path, made: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise av.error.InvalidDataError(1094995529, "Invalid data found when processing input")
+
+    monkeypatch.setattr("videoengine.apps.documents.remux._copied", refuse)
+    data, (stamps, _), _ = made(write_stamped(tmp_path / "clip.mp4", STAMPS))
+    assert data.ImageType[0] == "DERIVED"
+    assert stamps == [Fraction(pts, 12800) for pts in STAMPS]
+
+
 def test_blanked_frames_are_black_and_the_video_is_encoded_again(
     tmp_path: Path, made: Callable[..., Any]
 ) -> None:
