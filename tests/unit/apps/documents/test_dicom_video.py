@@ -11,6 +11,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from av.error import InvalidDataError
 from numpy.typing import NDArray
 from support.recordings import RED, make_case, write_stamped
 
@@ -97,7 +98,7 @@ def test_packets_that_mp4_refuses_are_encoded_again(
     tmp_path: Path, made: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
-        raise av.error.InvalidDataError(1094995529, "Invalid data found when processing input")
+        raise InvalidDataError(1094995529, "Invalid data found when processing input")
 
     monkeypatch.setattr("videoengine.apps.documents.remux._copied", refuse)
     data, (stamps, _), _ = made(write_stamped(tmp_path / "clip.mp4", STAMPS))
