@@ -4,6 +4,7 @@ manifest.json   what was analysed, by which version, the epochs; the only wall-c
 events.jsonl    the log (videoengine.log)
 checkpoint.json where an interrupted run goes on; absent once the run has closed
 artifacts/      what events point at
+index.sqlite    the log as rows that questions find at once; made from it, may be deleted
 quarantine/     raw packets, mode 0700; nothing reads it except through the Gate
 report.html, note.md
 """
