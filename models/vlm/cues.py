@@ -24,7 +24,8 @@ TIME: Final = (
     r"times?|moment|point|appearance|sighting|occurrence|stretch|far into|long into|instant"
 )
 DENIED: Final = (
-    r"(?<!or )not|no(?! longer)|never|without|absent|absence|none|neither|nor|nobody|cannot|\w+n t"
+    r"(?<!or )not|no(?! longer)|never|without|absent|absence|none|neither|nor|nobody|cannot|"
+    r"out of view|out of sight|how long (?:after|before)|\w+n t"
 )
 """What is not so is not asked for here: an answer to the opposite would be a wrong one."""
 MOST: Final = (

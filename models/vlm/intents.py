@@ -146,14 +146,23 @@ def _joint(ask: Ask) -> Subject | None:
     if len(ask.subjects) == 1:
         return ask.subjects[0]
     one, other = ask.subjects[:2]
+    if ask.has("or") or _anatomy(one) != _anatomy(other):
+        return None  # either of two, or an action whose verb was not understood
     phrase = f"{one.phrase} together with {other.phrase}"
     return Subject("both", (), phrase, "", f"{phrase} begin", phrase, (one, other))
+
+
+def _anatomy(subject: Subject) -> bool:
+    """Tell whether a subject is a target alone: whatever is done to it."""
+    return subject.phrase.startswith("an instrument working on")
 
 
 def _order(ask: Ask) -> Call | None:
     if len(ask.subjects) < 2 or ask.has(AT_ONCE):
         return None
     one, other = ask.subjects[:2]
+    if _anatomy(one) != _anatomy(other):
+        return None
     choice = ask.has(r"or") and ask.has(
         r"first|sooner|earlier|before|soonest|earliest|start\w*|begin\w*|happens?|comes?|leads?|"
         r"precedes?|ahead|occurs?|appears?|which|what"
@@ -236,6 +245,8 @@ def _when(ask: Ask) -> Call | None:
     if not ask.has(WHEN) and (not named or re.match(AUXILIARY, ask.reading.words)):
         return None
     subject = _joint(ask)
+    if subject is None:
+        return None
     inputs: dict[str, Any] = {"subject": subject, "window": ask.window}
     times = ask.reading.times
     if times.before is not None and times.after is None and not first:
@@ -323,8 +334,9 @@ _IS: Final = (
 def _only_target(ask: Ask) -> bool:
     """Tell whether anatomy is asked for as such: stages state what is worked on, not what shows."""
     (one, *more) = ask.subjects
-    works = one.phrase.startswith("an instrument working on")
-    return works and not more and ask.has(r"visible|view|seen|see|show\w*|appear\w*|exposed")
+    return (
+        _anatomy(one) and not more and ask.has(r"visible|view|seen|see|show\w*|appear\w*|exposed")
+    )
 
 
 def _presence(ask: Ask) -> Call | None:
@@ -336,7 +348,8 @@ def _presence(ask: Ask) -> Call | None:
     if window is None and ask.reading.times.moments:
         at = ask.reading.times.moments[0]
         window = Window(max(0, at - 500_000_000), at + 500_000_000)
-    return Call("presence", {"subject": _joint(ask), "window": window})
+    subject = _joint(ask)
+    return None if subject is None else Call("presence", {"subject": subject, "window": window})
 
 
 RULES: Final[tuple[Rule, ...]] = (
@@ -350,7 +363,7 @@ def again(call: Call, ask: Ask) -> Call | None:
     inputs = dict(call.inputs)
     if ask.subjects:
         if "subject" in inputs:
-            inputs["subject"] = _joint(ask)
+            inputs["subject"] = _joint(ask) or inputs["subject"]
         elif call.tool in ("count_at", "only", "kinds", "shown_at"):
             return None
         else:

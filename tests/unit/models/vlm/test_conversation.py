@@ -95,6 +95,24 @@ def test_what_is_not_understood_comes_back_with_what_could_be_asked(
     assert "When is a clipper in view for the first time?" in reply.text
 
 
+@pytest.mark.parametrize(
+    "question",
+    [
+        "When is no hook in view?",
+        "When is the hook out of view?",
+        "Is the hook or the clipper in view?",
+        "Does the hook puncture the liver?",
+        "Was the cystic duct clipped before the gallbladder?",
+        "How long after the first clip does the hook come into view?",
+        "Which phase is the longest?",
+    ],
+)
+def test_what_would_be_answered_to_another_question_is_not_understood(
+    talk: Conversation, question: str
+) -> None:
+    assert talk.ask(question).status == "not_understood"
+
+
 def test_every_example_that_is_offered_has_an_answer(talk: Conversation) -> None:
     offered = talk.ask("xyzzy").text.split('"')[1::2]
     assert [talk.ask(one).status for one in offered] == ["answered"] * len(offered)
