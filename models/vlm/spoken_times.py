@@ -298,8 +298,7 @@ def _relations(text: str, end_ns: int, tokens: _Tokens) -> tuple[str, Times]:
     ]
     for pattern, put in rules:
         text = re.sub(rf"\b{pattern}\b", functools.partial(_spaced, put), text)
-    span_found = found.get("span")
-    after_ns, before_ns = found.get("after"), found.get("before")
+    span_found, after_ns, before_ns = (found.get(key) for key in ("span", "after", "before"))
     times = Times(
         tuple(moments),
         span_found if isinstance(span_found, Window) else None,
