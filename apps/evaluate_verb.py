@@ -107,6 +107,29 @@ def ask(
     return 0
 
 
+@evaluate.command()
+def note(
+    truth: Annotated[list[str], typer.Option(metavar="TRUTH", help="sim://…; may be repeated.")],
+    predictions: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CASE", help="Cases in that order; else those of the truth itself."),
+    ] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print JSON on stdout and nothing else.")
+    ] = False,
+) -> int:
+    """Hold every claim of notes against their own log and against the truth."""
+    from videoengine.apps.evaluate_note import as_json, as_text, evaluate_notes
+
+    with interruptible(NOTHING_WRITTEN):
+        scores = evaluate_notes(truth, predictions or ())
+    if json:
+        show_json(as_json(scores))
+    else:
+        show(as_text(scores))
+    return 0
+
+
 def _rate(text: str | None) -> Fraction | None:
     """Return frames a second as they are written, or raise."""
     if text is None:

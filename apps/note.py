@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from videoengine import durable
 from videoengine.apps.people import PEOPLE, WITHDRAWN
@@ -216,8 +216,8 @@ def _drafts(change: Change, by: str) -> Iterator[Draft]:
         yield Draft("correction", CorrectionPayload(was.rests[0].events[0], row, by))
     else:
         assert was.event is not None
-        row = {"value": text} if text else dict(WITHDRAWN)
-        yield Draft("correction", CorrectionPayload(was.event, row, by))
+        said: dict[str, Any] = {"value": text} if text else dict(WITHDRAWN)
+        yield Draft("correction", CorrectionPayload(was.event, said, by))
 
 
 def _sign(case: Case, made: Note, template: Template, by: str, *, read: bool) -> Note:

@@ -128,13 +128,14 @@ def _parse(note: Note, text: str) -> _File:
             continue
         heading = _FIELD.search(line) if line.startswith("#") else None
         if heading:
-            at = heading[1]
-            if at in file.items:
+            name = heading[1]
+            if name in file.items:
                 raise UsageError(
-                    f"Line {number} of the edited note names a field again", got=at,
+                    f"Line {number} of the edited note names a field again", got=name,
                     allowed="each field once",
                 )  # fmt: skip
-            file.items[at] = []
+            at = name
+            file.items[name] = []
             file.fixed.append((number, line))
         elif line.startswith("#") and line in fixed:
             at = None
