@@ -1,4 +1,4 @@
-"""`train head` and `train score`: few-shot heads from sources with truth; nothing is fetched."""
+"""`train head` and `train score`: heads from sources with truth; nothing is fetched."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeVar, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from videoengine.errors import OutputError, UsageError, nearest
+from videoengine.apps.head_preset import command_of, preset_of, write_preset
+from videoengine.apps.teaching import Lesson, teach
+from videoengine.errors import OutputError, UsageError
 from videoengine.models.backbones import load_backbone
 from videoengine.models.metrics import (
     LabelledVideo,
@@ -21,15 +23,14 @@ from videoengine.models.metrics import (
     phase_table,
     tool_presence_ap,
 )
-from videoengine.models.workflow.few_shot import ALL, TEXT_METHODS, train_head
 from videoengine.models.workflow.few_shot_head import (
+    ONE_A_FRAME,
     SUFFIX,
-    TASKS,
+    TEMPORAL,
     FewShotHead,
     HeadCard,
     load_head,
 )
-from videoengine.models.workflow.few_shot_networks import METHODS
 from videoengine.models.workflow.few_shot_samples import (
     FrameEncoder,
     Labelled,
@@ -38,11 +39,10 @@ from videoengine.models.workflow.few_shot_samples import (
     one_vocabulary,
     read_labels,
 )
-from videoengine.models.workflow.prompts import PromptSet, bundled, read_prompts
-
-T = TypeVar("T", bound=str)
-RATE_HZ: Final = 1.0
-"""Frames a second that labels are read at."""
+from videoengine.models.workflow.head_courses import RATE_HZ, HeadCourse, read_course
+from videoengine.models.workflow.head_training import (
+    follow_course,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,8 @@ class Trained:
     """A head that was written."""
 
     out: Path
+    preset: Path
+    """That runs it."""
     card: HeadCard
     learned_from: int
     """Frames."""
@@ -67,7 +69,7 @@ class ScoredVideo:
     learned_from: int
     """Frames of it that taught the head: its score says nothing of other videos."""
     accuracy: float | None
-    """Of phases; None of instruments."""
+    """Of phases and steps; None of instruments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +80,9 @@ class Scored:
     card: HeadCard
     videos: tuple[ScoredVideo, ...]
     accuracy: dict[str, float | None] | None
-    """Of phases: mean over the videos, and its 95 % bootstrap interval over them."""
+    """Of phases and steps: mean over the videos, and its 95 % bootstrap interval over them."""
     jaccard: float | None
-    """Of phases, in the Cholec80 script's averaging, unrelaxed."""
+    """Of phases and steps, in the Cholec80 script's averaging, unrelaxed."""
     map: float | None
     """Of instruments: average precision of presence over all frames, mean over the classes."""
     ap: dict[str, float | None]
@@ -88,51 +90,28 @@ class Scored:
 
 
 def train(
-    sources: Sequence[str],
-    out: Path,
-    *,
-    backbone: str,
-    method: str,
-    task: str,
-    shots: str = ALL,
-    seed: int = 0,
-    prompts: str | None = None,
-    rate_hz: float = RATE_HZ,
-    tell: Tell | None = None,
+    sources: Sequence[str], out: Path, lesson: Lesson, *, tell: Tell | None = None
 ) -> Trained:
-    """Learn a head from labelled frames of sources and write it.
+    """Learn a head from labelled frames of sources; write it, and beside it a preset that runs it.
 
     Raises:
         UsageError: The call does not fit together, or the sources are not labelled so.
         ModelError: The backbone or its text side is not here.
         SourceError: A source cannot be read.
-        OutputError: `out` exists or cannot be written.
+        OutputError: The head or its preset exists, or cannot be written.
     """
-    how = _one_of(method, METHODS, "--method")
-    what = _one_of(task, TASKS, "--task")
-    number = _shots(shots)
     if out.suffix != SUFFIX:
         raise UsageError("A head is one safetensors file", got=out.name, allowed=f"*{SUFFIX}")
-    if out.exists():
-        raise OutputError(f"{out} exists", remedy="Choose another --out.")
-    network = open_backbone(backbone)
-    labelled = [read_labels(one, what, rate_hz=rate_hz, tell=tell) for one in sources]
-    said = _prompts(prompts, one_vocabulary(labelled).name) if how in TEXT_METHODS else None
-    head = train_head(
-        labelled,
-        network,
-        method=how,
-        task=what,
-        shots=number,
-        seed=seed,
-        rate_hz=rate_hz,
-        prompts=said,
-        tell=tell,
-    )
+    for path in (out, preset_of(out)):
+        if path.exists():
+            raise OutputError(f"{path} exists", remedy="Choose another --out.")
+    network = open_backbone(lesson.backbone)
+    head, labelled = teach(sources, network, lesson, tell)
     head.save(out)
+    preset = write_preset(out, head.card, weights_of(lesson.backbone)[1])
     used = sum(len(one.pts_ns) for one in head.card.frames)
     every = sum(len(one.pts_ns) for one in labelled)
-    return Trained(out, head.card, used, every, out.stat().st_size)
+    return Trained(out, preset, head.card, used, every, out.stat().st_size)
 
 
 def score(
@@ -149,7 +128,7 @@ def score(
         path: The head.
         sources: With truth of the head's vocabulary.
         backbone: NAME or NAME=PATH; by default the one that the head names.
-        rate_hz: Frames a second that are scored.
+        rate_hz: Frames a second that are scored; a temporal head's are one a second.
         tell: Called after each frame that is read.
 
     Raises:
@@ -160,7 +139,13 @@ def score(
     head = load_head(path)
     network = open_backbone(backbone or head.card.backbone)
     head.check_backbone(network.card)
-    labelled = [read_labels(one, head.card.task, rate_hz=rate_hz, tell=tell) for one in sources]
+    task = head.card.task
+    courses: list[HeadCourse] = []
+    if head.card.method == TEMPORAL:
+        courses = [read_course(one, network, task, tell=tell) for one in sources]
+        labelled = [one.labelled for one in courses]
+    else:
+        labelled = [read_labels(one, task, rate_hz=rate_hz, tell=tell) for one in sources]
     terms = one_vocabulary(labelled)
     if terms.name != head.card.vocabulary:
         raise UsageError(
@@ -168,8 +153,8 @@ def score(
             got=terms.name,
             allowed=head.card.vocabulary,
         )
-    said: list[NDArray[np.float64]] = []
-    for one in labelled:
+    said = [follow_course(head, one).double().numpy() for one in courses]
+    for one in labelled if not courses else ():
         rows = np.arange(len(one.pts_ns))
         said.append(head.logits_of(encode(one, rows, network, rate_hz=rate_hz, tell=tell)))
     return scored(path, head, labelled, said)
@@ -186,7 +171,7 @@ def scored(
     accuracies: list[float | None] = [None] * len(labelled)
     accuracy = jaccard = mean = None
     ap: dict[str, float | None] = {}
-    if head.card.task == "phase":
+    if head.card.task in ONE_A_FRAME:
         pairs = zip(labelled, said, strict=True)
         videos = [LabelledVideo.of(one.holds.argmax(1), row.argmax(1)) for one, row in pairs]
         table = phase_table(videos, len(terms))
@@ -212,10 +197,15 @@ def open_backbone(named: str) -> FrameEncoder:
         UsageError: No such model.
         ModelError: Its weights are not on this machine, or do not fit.
     """
+    return load_backbone(*weights_of(named))
+
+
+def weights_of(named: str) -> tuple[str, Path | None]:
+    """Return the name of a backbone and the file of its weights, if one is named."""
     name, equals, path = named.partition("=")
     if equals and not path:
         raise UsageError("A backbone is NAME or NAME=PATH", got=repr(named))
-    return load_backbone(name, Path(path) if equals else None)
+    return name, Path(path) if equals else None
 
 
 def as_text(done: Trained | Scored) -> str:
@@ -228,7 +218,10 @@ def as_text(done: Trained | Scored) -> str:
             f"({card.shots} a class)"
         )
         lines.append(f"ships      {'yes' if card.ships else 'no: it learned from real frames'}")
+        lines.append(f"speaks of  {', '.join(card.procedures)}")
+        lines.append(f"confidence {card.calibration or 'none: not calibrated'}")
         lines.append(f"head       {done.out} ({done.bytes / 1024:.0f} KiB)")
+        lines.append(f"run it     {command_of(done.preset, card)}")
         return "\n".join(lines)
     for video in done.videos:
         value = "" if video.accuracy is None else f", accuracy {video.accuracy:.3f}"
@@ -251,38 +244,6 @@ def to_json(done: Trained | Scored) -> dict[str, Any]:
     row = dataclasses.asdict(done)
     row["card"]["frames"] = {one.uri: len(one.pts_ns) for one in done.card.frames}
     return row
-
-
-def _one_of(given: str, allowed: Sequence[T], option: str) -> T:
-    if given not in allowed:
-        raise UsageError(
-            f"{option} has no such choice",
-            got=repr(given),
-            allowed=", ".join(allowed),
-            remedy=nearest(given, allowed),
-        )
-    return cast("T", given)
-
-
-def _shots(text: str) -> int | None:
-    if text == ALL:
-        return None
-    if not text.isdecimal() or int(text) < 1:
-        raise UsageError("--shots", got=repr(text), allowed="1, 4, 16, … or all")
-    return int(text)
-
-
-def _prompts(named: str | None, terms: str) -> PromptSet:
-    """Return the prompts that were named, else the bundled ones of this vocabulary."""
-    if named is not None:
-        return read_prompts(named)
-    every = (read_prompts(name) for name in bundled())
-    fitting = [one for one in every if one.vocabulary.name == terms and one.prompts]
-    if not fitting:
-        raise UsageError(
-            f"No prompts for {terms} ship with videoengine", remedy="Give a file: --prompts FILE."
-        )
-    return fitting[0]
 
 
 def _known(value: float) -> float | None:

@@ -1,4 +1,4 @@
-"""The verb `train` of the command line: few-shot heads, and what they are worth.
+"""The verb `train` of the command line: heads, and what they are worth.
 
 Another command is added here: a function under `@train.command()` that imports its own module.
 """
@@ -22,7 +22,7 @@ Rate = Annotated[
     float, typer.Option(metavar="1", help="Labelled frames a second that are read at most.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else.")]
-WHAT: Final = "A few-shot head"
+WHAT: Final = "A head"
 """Of the message when torch is missing."""
 
 
@@ -33,8 +33,8 @@ def head(
         str, typer.Option(metavar="NAME[=PATH]", help="As `videoengine models list` has it.")
     ],
     out: Annotated[Path, typer.Option(metavar="HEAD.safetensors", help="File to make.")],
-    method: Annotated[str, typer.Option(metavar="linear|surg_ftda|biomedcoop")] = "linear",
-    task: Annotated[str, typer.Option(metavar="phase|instrument")] = "phase",
+    method: Annotated[str, typer.Option(metavar="linear|surg_ftda|biomedcoop|temporal")] = "linear",
+    task: Annotated[str, typer.Option(metavar="phase|step|instrument")] = "phase",
     shots: Annotated[
         str, typer.Option(metavar="1|4|16|all", help="Labelled frames a class.")
     ] = "all",
@@ -43,18 +43,25 @@ def head(
         str | None, typer.Option(metavar="NAME|FILE", help="Of methods that read texts.")
     ] = None,
     rate: Rate = 1.0,
+    procedure: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Of sources that do not state theirs.")
+    ] = None,
+    steps: Annotated[int, typer.Option(metavar="600", help="Of training a temporal head.")] = 600,
+    calibrate: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SOURCE", help="Fit a temporal head's probabilities on it too."),
+    ] = None,
     json: Json = False,
 ) -> int:
-    """Teach a head on frozen features with a few labelled frames."""
+    """Teach a head on frozen features, and write a preset that runs it beside it."""
     from videoengine.models.backbones import require
 
     require("torch", "models", WHAT)
     from videoengine.apps import train as runner
+    from videoengine.apps.teaching import Lesson
 
     with interruptible("No head was written."), progress("frames") as tell:
-        trained = runner.train(
-            sources,
-            out,
+        lesson = Lesson(
             backbone=backbone,
             method=method,
             task=task,
@@ -62,8 +69,11 @@ def head(
             seed=seed,
             prompts=prompts,
             rate_hz=rate,
-            tell=tell,
+            procedure=procedure,
+            steps=steps,
+            calibrate=tuple(calibrate or ()),
         )
+        trained = runner.train(sources, out, lesson, tell=tell)
     if json:
         show_json(runner.to_json(trained))
     else:

@@ -18,6 +18,8 @@ from videoengine.stages import Stage, StageContext, StageSpec
 
 FOLDER: Final = Path(__file__).parent / "presets"
 KEYS: Final = ("description", "modality", "stages")
+BESIDE: Final = "./"
+"""Begins an option of a preset's file that is a path beside it."""
 BASIC: Final = "basic"
 """Runs in every installation."""
 EMBEDDED: Final = "embedded"
@@ -53,8 +55,8 @@ class Preset:
 
     def only(self, names: Sequence[str]) -> Preset:
         """Return the preset with just these stages; those it does not list get defaults."""
-        known = {choice.name: choice for choice in self.stages}
-        chosen = tuple(known.get(name, StageChoice(name)) for name in names)
+        known = {name: [one for one in self.stages if one.name == name] for name in names}
+        chosen = tuple(one for name in names for one in known[name] or [StageChoice(name)])
         return Preset(self.name, self.description, chosen, self.modality)
 
 
@@ -80,6 +82,9 @@ def preset_names() -> list[str]:
 def load_preset(name: str) -> Preset:
     """Read a preset by name, or from the path of a TOML file.
 
+    An option that begins with `./` is a path beside that file; it becomes absolute, so that a run
+    can be resumed from anywhere.
+
     Raises:
         UsageError: Unknown preset or key (with the nearest name), or not TOML.
     """
@@ -95,7 +100,19 @@ def load_preset(name: str) -> Preset:
         row = tomllib.loads(path.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise UsageError(f"The preset {path} is not TOML", got=error) from error
-    return parse_preset(path.stem, row)
+    return _placed(parse_preset(path.stem, row), path.absolute().parent)
+
+
+def _placed(preset: Preset, folder: Path) -> Preset:
+    def place(value: Any) -> Any:
+        beside = isinstance(value, str) and value.startswith(BESIDE)
+        return str(folder / value) if beside else value
+
+    stages = tuple(
+        StageChoice(one.name, {key: place(value) for key, value in one.options.items()})
+        for one in preset.stages
+    )
+    return replace(preset, stages=stages)
 
 
 def parse_preset(name: str, row: Mapping[str, Any]) -> Preset:

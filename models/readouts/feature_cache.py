@@ -23,6 +23,12 @@ _SUM: Final = 32
 """Bytes of the SHA-256 that stand before the array."""
 
 
+def default_folder() -> Path:
+    """Return where features are kept: in the user's cache."""
+    cache = os.environ.get("XDG_CACHE_HOME")
+    return (Path(cache) if cache else Path.home() / ".cache") / "videoengine" / "features"
+
+
 def cache_key(card: ModelCard, video_sha256: str, sampling: str) -> str:
     """Return the key of a video's features.
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from videoengine.errors import UsageError
 from videoengine.models.backbones.backbone import NetworkBackbone, PromptableText
 from videoengine.models.workflow.few_shot_biomedcoop import Recipe, fit_biomedcoop
-from videoengine.models.workflow.few_shot_head import FewShotHead, HeadCard, Task
+from videoengine.models.workflow.few_shot_head import ONE_A_FRAME, FewShotHead, HeadCard, Task
 from videoengine.models.workflow.few_shot_linear import fit_linear
 from videoengine.models.workflow.few_shot_networks import Method
 from videoengine.models.workflow.few_shot_samples import (
@@ -44,6 +44,7 @@ def train_head(
     shots: int | None,
     seed: int,
     rate_hz: float = 1.0,
+    procedures: Sequence[str] = (),
     prompts: PromptSet | None = None,
     recipe: Recipe | None = None,
     tell: Tell | None = None,
@@ -58,6 +59,7 @@ def train_head(
         shots: Labelled frames a class, over all sources together; None for all.
         seed: Of the choice and of the training.
         rate_hz: As the labels were read.
+        procedures: Those that the sources show; the head speaks of no other.
         prompts: What is said of the terms, for the methods with texts.
         recipe: Of BiomedCoOp, by default as published.
         tell: Called after each frame that is read.
@@ -89,6 +91,8 @@ def train_head(
         seed,
         ships=all(source.kind == SIMULATED for source, _ in used),
         frames=tuple(source.used(rows) for source, rows in used),
+        preprocessing=backbone.card.preprocessing,
+        procedures=tuple(sorted(procedures)),
     )
     return fit_head(features, targets, backbone, card, prompts=prompts, recipe=recipe)
 
@@ -143,9 +147,11 @@ def check_method(
             got="none" if prompts is None else f"{prompts.name}, for {prompts.vocabulary.name}",
             remedy="Give a prompt file: --prompts FILE.",
         )
-    if method == "biomedcoop" and task != "phase":
+    if method == "biomedcoop" and task not in ONE_A_FRAME:
         raise UsageError(
-            "biomedcoop learns one class a frame", got=task, allowed="phase; or another method"
+            "biomedcoop learns one class a frame",
+            got=task,
+            allowed="phase, step; or another method",
         )
     if method == "biomedcoop" and not isinstance(text, PromptableText):
         raise UsageError(
