@@ -34,7 +34,7 @@ def write_frames(request: Request, out: Path) -> int:
                 if request.every_ns is not None:
                     due_ns = (case_ns // request.every_ns + 1) * request.every_ns
                 picture = request.timeline.gate.show(frame)
-                name = _name(case_ns, names)
+                name = picture_name(case_ns, names)
                 (out / name).write_bytes(encoder.encode(picture.rgb))
                 base = f"{epoch.time_base.numerator}/{epoch.time_base.denominator}"
                 seconds = f"{case_ns / 1e9:.6f}"
@@ -47,7 +47,7 @@ def write_frames(request: Request, out: Path) -> int:
     return count
 
 
-def _name(case_ns: int, newest: dict[str, int]) -> str:
+def picture_name(case_ns: int, newest: dict[str, int]) -> str:
     """Return a file name; frames within one millisecond get `-1`, `-2`, …."""
     stem = f"{case_ns // 1_000_000:09d}"
     again = newest.get(stem, -1) + 1

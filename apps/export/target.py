@@ -62,7 +62,7 @@ def unwritable(target: Path, error: OSError) -> OutputError:
 
 def _settle(path: Path) -> None:
     """Wait until the content is on the disk: the rename must not come first."""
-    for file in [path] if path.is_file() else path.iterdir():
+    for file in [path] if path.is_file() else path.rglob("*"):
         descriptor = os.open(file, os.O_RDONLY)
         try:
             os.fsync(descriptor)

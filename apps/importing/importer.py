@@ -11,6 +11,9 @@ from videoengine.apps.export.spans import spans_of
 from videoengine.apps.importing.annotation import Found, Reader, Target
 from videoengine.apps.importing.annotation_file import refuse, sha256_of
 from videoengine.apps.importing.captions import read_webvtt
+from videoengine.apps.importing.cholec80 import read_cholec80
+from videoengine.apps.importing.cholect50 import read_cholect50
+from videoengine.apps.importing.coco import read_coco
 from videoengine.apps.importing.edl import read_edl
 from videoengine.apps.importing.elan import read_elan
 from videoengine.apps.importing.import_run import Origin, append_run, earlier_imports
@@ -26,6 +29,9 @@ READERS: Final[dict[str, Reader]] = {
     "webvtt": read_webvtt,
     "elan": read_elan,
     "edl": read_edl,
+    "coco": read_coco,
+    "cholec80": read_cholec80,
+    "cholect50": read_cholect50,
 }
 """Name to reader; a later format is one line here."""
 LONGEST_NAME: Final = 200
