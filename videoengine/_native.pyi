@@ -107,3 +107,25 @@ def camera_project(
 def camera_rays(
     intrinsics: NDArray[np.float64], pixels: NDArray[np.float64], out: NDArray[np.float64]
 ) -> None: ...
+def splat_forward(
+    scene: Sequence[NDArray[Any]],
+    shot: Sequence[NDArray[Any]],
+    width: int,
+    height: int,
+    out: Sequence[NDArray[Any] | None],
+    capacity: int = 0,
+    cull: bool = True,
+    instruction_set: str = "best",
+) -> NDArray[np.uint8]: ...
+def splat_backward(
+    scene: Sequence[NDArray[Any]],
+    shot: Sequence[NDArray[Any]],
+    width: int,
+    height: int,
+    pass_: NDArray[np.uint8],
+    gradients: Sequence[NDArray[Any] | None],
+    out: Sequence[NDArray[Any] | None],
+    normals: bool = False,
+    cull: bool = True,
+    instruction_set: str = "best",
+) -> None: ...

@@ -62,11 +62,9 @@ def write_coco(request: Request, out: Path) -> int:
         name = picture_name(moment.start_ns, names)
         stamp = {"pts": span.ticks(moment.start_ns), "time_base": rate_text(span.epoch.time_base)}
         document.append("images", {**_image(number, name, size, moment, grid), **stamp})
-        for label, box in boxed(moment):
+        for seen, box in boxed(moment):
             count += 1
-            document.append(
-                "annotations", _annotation(count, number, ids[label["name"]], box, size)
-            )
+            document.append("annotations", _annotation(count, number, ids[seen["name"]], box, size))
     document.close()
     return count
 

@@ -32,6 +32,8 @@ COLUMNS: Final = (
 )
 FREE_TEXT: Final = ("run", "error", "refusal")
 """Kinds whose payload holds sentences, which may name the source."""
+HIDDEN: Final = "…"
+"""Stands for who reported, corrected, signed or deleted."""
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 """A cell that begins so would run in a spreadsheet."""
 
@@ -70,6 +72,8 @@ def write_jsonl(request: Request, out: Path) -> int:
             row = event.to_json()
             if event.kind == "run":
                 row["payload"] = {k: v for k, v in event.payload.items() if k not in PRIVATE}
+            if "by" in event.payload:
+                row["payload"] = {**row["payload"], "by": HIDDEN}
             if event.kind in FREE_TEXT:
                 row["payload"] = scrub(row["payload"])
             stream.write(dumps(row) + "\n")

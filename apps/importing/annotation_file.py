@@ -79,7 +79,7 @@ def read_xml(path: Path) -> ElementTree.Element:
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         refuse(path, "XML with a DOCTYPE is not read: its entities can grow without bound",
                allowed="XML without a DOCTYPE")  # fmt: skip
-    parser = ElementTree.XMLPullParser(["start", "end"])
+    parser: Any = ElementTree.XMLPullParser(["start", "end"])
     root: ElementTree.Element | None = None
     depth = 0
     try:

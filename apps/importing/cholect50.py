@@ -32,10 +32,10 @@ def read_cholect50(path: Path, target: Target) -> Found:
     phases = [(second, row.phase) for second, row in frames.items() if row.phase is not None]
     for phase, first, after in stretches(phases):
         label = vocabulary(PHASES).label(phase)
-        payload = PhasePayload(label, {str(label.id): 1.0})
+        under_way = PhasePayload(label, {str(label.id): 1.0})
         span = (first * NS_PER_SECOND, after * NS_PER_SECOND)
         place = f"{path}, seconds {first} to {after - 1}"
-        found.stated.append(Stated("phase", payload, *span, place))
+        found.stated.append(Stated("phase", under_way, *span, place))
     for second, row in frames.items():
         start_ns = second * NS_PER_SECOND
         span = (start_ns, start_ns + target.frame_ns)

@@ -6,6 +6,7 @@ namespace nb = nanobind;
 void bind_color_conversion(nb::module_& module);
 void bind_frame_statistics(nb::module_& module);
 void bind_scene_renderer(nb::module_& module);
+void bind_splat_rasterizer(nb::module_& module);
 
 namespace {
 
@@ -35,4 +36,5 @@ NB_MODULE(_native, module) {
   bind_color_conversion(module);
   bind_frame_statistics(module);
   bind_scene_renderer(module);
+  bind_splat_rasterizer(module);
 }

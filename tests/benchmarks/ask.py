@@ -90,6 +90,7 @@ def speed(folder: Path) -> dict[str, Any]:
     before = resident_mib()
     rates: list[float] = []
     of_processor: list[float] = []
+    events = 0
     with Case.open(path) as case:
         for _ in range(PASSES):
             (path / FILE).unlink(missing_ok=True)

@@ -14,7 +14,7 @@ from workflow_watched import Looked, look, pixels_of, stepped
 from videoengine.apps.training_sets import Made
 from videoengine.models.metrics import BoxSet, TripletClasses, TripletVideo
 from videoengine.models.workflow.bundled import Bundle, Course
-from videoengine.models.workflow.phases import FLOOR
+from videoengine.models.workflow.course import FLOOR
 from videoengine.models.workflow.procedure import Decision
 from videoengine.models.workflow.samples import NONE, Samples
 from videoengine.models.workflow.smoothing import smoothed_path

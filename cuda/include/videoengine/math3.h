@@ -48,12 +48,12 @@ VIDEOENGINE_HD float float_of(std::uint32_t bits) {
   return x;
 }
 
-// 2^x within 2e-7 relative for x in [-126, 127]; beyond, 0 and 2^127. The polynomial interpolates
-// 2^f on [0, 1] at Chebyshev nodes.
-VIDEOENGINE_HD float power_of_two(float x) {
-  if (x < -126.0f) return 0.0f;
-  x = minimum(x, 127.0f);
-  const float whole = floor_of(x), f = x - whole;
+// 2^x within 2e-7 relative for x in [-126, 127], without a branch. The polynomial interpolates 2^f on
+// [0, 1] at Chebyshev nodes.
+VIDEOENGINE_HD float bounded_power_of_two(float x) {
+  const int cut = static_cast<int>(x);
+  const int floor = cut - (x < static_cast<float>(cut) ? 1 : 0);
+  const float f = x - static_cast<float>(floor);
   float p = 2.08179151e-4f;
   p = p * f + 1.26921661e-3f;
   p = p * f + 9.65219506e-3f;
@@ -61,7 +61,13 @@ VIDEOENGINE_HD float power_of_two(float x) {
   p = p * f + 2.40227204e-1f;
   p = p * f + 6.93147171e-1f;
   p = p * f + 1.0f;
-  return p * float_of(static_cast<std::uint32_t>(static_cast<int>(whole) + 127) << 23);
+  return p * float_of(static_cast<std::uint32_t>(floor + 127) << 23);
+}
+VIDEOENGINE_HD double bounded_power_of_two(double x) { return ::exp2(x); }
+
+// The same for any x: below -126 it is 0, above 127 it stays what it is there.
+VIDEOENGINE_HD float power_of_two(float x) {
+  return x < -126.0f ? 0.0f : bounded_power_of_two(minimum(x, 127.0f));
 }
 VIDEOENGINE_HD double power_of_two(double x) { return ::exp2(x); }
 
