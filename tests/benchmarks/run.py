@@ -26,6 +26,9 @@ BENCHMARKS = (
     "workflow_real.py",
     "workflow_speed.py",
     "few_shot.py",
+    "ask.py",
+    "note.py",
+    "splats.py",
 )
 ON_REAL_CLIPS = (
     "privacy_curve.py", "privacy_learned.py", "realism.py", "workflow_real.py",

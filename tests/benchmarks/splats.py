@@ -1,0 +1,211 @@
+"""The splat rasterizer on the CPU: milliseconds forward and backward, and beside plain torch.
+
+    python tests/benchmarks/splats.py [--rounds N]
+
+One surface fills the picture; sizes, shapes and opacities are those of recon3d.md section 4.2.
+`scalar` is the same source compiled without vector instructions. The plain-torch compositor is the
+strongest form that peers.md section 5 found: lists of tiles padded to one length, the exponent as a
+matrix product, light as a sum of logarithms; its tiles are 8 x 8, and its projection is the tested
+reference of this project.
+Arms take turns in every round.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+import torch
+from measure import publish, summary
+from torch import Tensor
+
+from videoengine import _native
+from videoengine.recon3d.splats import Gaussians, RasterOptions, Rules, SplatCamera, rasterize
+from videoengine.recon3d.splats.reference import Projected, project
+
+TILE: Final = 8
+SCENES: Final = {"100k, 640x512": (100_000, 640, 512), "20k, 320x256": (20_000, 320, 256)}
+POSE: Final = torch.eye(3, 4)
+
+
+def surface(count: int, width: int, height: int, *, seed: int = 0) -> tuple[Gaussians, SplatCamera]:
+    """Return one surface before a camera, with a border of 5 %."""
+    draws = torch.Generator().manual_seed(seed)
+    camera = SplatCamera(width, height, 0.82 * width, 0.82 * width, width / 2, height / 2)
+    across = math.ceil(math.sqrt(count * width / height))
+    places = torch.arange(count)
+    grid = torch.stack([places % across, places // across], dim=1).float()
+    down = math.ceil(count / across)
+    spacing = 1.05 * width / across
+    noise = torch.rand(count, 2, generator=draws) - 0.5
+    pixels = (grid + noise - torch.tensor([across, down]) / 2) * spacing
+    depth = 60.0 + 6.0 * torch.sin(pixels[:, 0] / 90) + 0.3 * torch.randn(count, generator=draws)
+    means = torch.stack([pixels[:, 0] / camera.fx, pixels[:, 1] / camera.fy, torch.ones(count)], 1)
+    means = means * depth[:, None]
+    sigma = 0.9 * spacing * torch.exp(0.5 * torch.randn(count, generator=draws)) * depth / camera.fx
+    flat = torch.exp(0.35 * torch.randn(count, generator=draws))
+    scales = torch.stack([sigma * flat, sigma / flat, 0.1 * sigma], dim=1)
+    angle = torch.pi * torch.rand(count, generator=draws)
+    zero = torch.zeros(count)
+    turn = torch.stack([torch.cos(angle / 2), zero, zero, torch.sin(angle / 2)], dim=1)
+    which, share = torch.rand(2, count, generator=draws)
+    opacity = torch.where(
+        which < 0.5,
+        0.7 + 0.29 * share,
+        torch.where(which < 0.8, 0.2 + 0.4 * share, 0.02 + 0.15 * share),
+    )
+    colors = torch.rand(count, 3, generator=draws)
+    return Gaussians.of(means, turn, scales, opacity, colors), camera
+
+
+def composited(seen: Projected, camera: SplatCamera, rules: Rules) -> tuple[Tensor, Tensor, Tensor]:
+    """Return color, depth and alpha; padded lists of tiles, all at once."""
+    a, b, c = seen.conic[:, 0, 0], seen.conic[:, 0, 1], seen.conic[:, 1, 1]
+    spread = 2 * torch.log(seen.opacity / rules.alpha_min).clamp(min=0)
+    det = a * c - b * b
+    reach = torch.stack([(spread * c / det).sqrt(), (spread * a / det).sqrt()], 1).detach()
+    columns, rows = math.ceil(camera.width / TILE), math.ceil(camera.height / TILE)
+    limit = torch.tensor([columns, rows])
+    low = ((seen.center.detach() - reach) / TILE).floor().long().clamp(min=0)
+    high = (((seen.center.detach() + reach) / TILE).floor().long() + 1).minimum(limit)
+    counts = (high - low).clamp(min=0)
+    pairs = counts.prod(1)
+    owner = torch.repeat_interleave(torch.arange(len(pairs)), pairs)
+    within = torch.arange(len(owner)) - torch.repeat_interleave(pairs.cumsum(0) - pairs, pairs)
+    wide = counts[owner, 0]
+    tile = (low[owner, 1] + within // wide) * columns + low[owner, 0] + within % wide
+    order = torch.argsort(tile, stable=True)
+    owner, tile = owner[order], tile[order]
+    lengths = torch.bincount(tile, minlength=columns * rows)
+    longest = int(lengths.max())
+    slot = torch.arange(len(tile)) - torch.repeat_interleave(lengths.cumsum(0) - lengths, lengths)
+    table = torch.full((columns * rows, longest), len(pairs))
+    table[tile, slot] = owner
+    corner = torch.stack(
+        [torch.arange(columns * rows) % columns, torch.arange(columns * rows) // columns], 1
+    )
+    corner = (corner * TILE).float()
+    own = torch.cat([seen.center, torch.zeros(1, 2)])[table] - corner[:, None]
+    pad = torch.zeros(1)
+    a, b, c = (torch.cat([t, pad])[table] for t in (a, b, c))
+    level = torch.cat([seen.opacity.log(), torch.tensor([-100.0])])[table]
+    x, y = own.unbind(-1)
+    factors = torch.stack(
+        [
+            level - 0.5 * (a * x * x + c * y * y) - b * x * y,
+            a * x + b * y,
+            b * x + c * y,
+            -0.5 * a,
+            -b,
+            -0.5 * c,
+        ],
+        dim=-1,
+    )
+    px, py = (torch.arange(TILE * TILE) % TILE).float(), (torch.arange(TILE * TILE) // TILE).float()
+    powers = torch.stack([torch.ones_like(px), px, py, px * px, px * py, py * py])
+    alpha = (factors @ powers).exp().clamp(max=rules.alpha_max)
+    alpha = torch.where(alpha >= rules.alpha_min, alpha, 0.0)
+    left = torch.cumsum(torch.log1p(-alpha), dim=1)
+    before = torch.cat([torch.zeros_like(left[:, :1]), left[:, :-1]], dim=1)
+    weight = torch.where(left > math.log(rules.light_min), alpha * before.exp(), 0.0)
+    values = torch.cat([seen.color, seen.depth[:, None]], dim=1)
+    values = torch.cat([values, torch.zeros(1, 4)])[table]
+    sums = torch.einsum("tlp,tlc->tpc", weight, values)
+    covered = weight.sum(1)
+    whole = torch.cat([sums, covered[..., None]], -1).reshape(rows, columns, TILE, TILE, 5)
+    picture = whole.permute(0, 2, 1, 3, 4).reshape(rows * TILE, columns * TILE, 5)
+    picture = picture[: camera.height, : camera.width]
+    return picture[..., :3], picture[..., 3] / picture[..., 4].clamp(min=1e-10), picture[..., 4]
+
+
+def plain(scene: Gaussians, camera: SplatCamera) -> tuple[Tensor, Tensor, Tensor]:
+    rules = Rules()
+    return composited(project(scene.tensors, POSE, camera, rules), camera, rules)
+
+
+def ours(instruction_set: str) -> Callable[[Gaussians, SplatCamera], tuple[Tensor, Tensor, Tensor]]:
+    options = RasterOptions(instruction_set=instruction_set)
+
+    def draw(scene: Gaussians, camera: SplatCamera) -> tuple[Tensor, Tensor, Tensor]:
+        pictures = rasterize(scene, camera, POSE, options=options)
+        return pictures.color, pictures.depth, pictures.alpha
+
+    return draw
+
+
+def timed(draw: Any, scene: Gaussians, camera: SplatCamera) -> tuple[float, float]:
+    """Return milliseconds forward, and backward of a fixed weighting."""
+    leaves = scene.map(lambda t: t.detach().clone().requires_grad_())
+    began = time.perf_counter()
+    pictures = draw(leaves, camera)
+    middle = time.perf_counter()
+    draws = torch.Generator().manual_seed(1)
+    weights = [torch.randn(p.shape, generator=draws) for p in pictures]
+    start = time.perf_counter()
+    torch.autograd.backward(pictures, weights)
+    return 1000 * (middle - began), 1000 * (time.perf_counter() - start)
+
+
+def measured(name: str, arms: dict[str, Any], rounds: int) -> dict[str, Any]:
+    scene, camera = surface(*SCENES[name])
+    with torch.no_grad():
+        pictures = {arm: draw(scene, camera) for arm, draw in arms.items()}
+    first = pictures["ours"]
+    rows: dict[str, list[tuple[float, float]]] = {arm: [] for arm in arms}
+    for _ in range(rounds):
+        for arm, draw in arms.items():
+            rows[arm].append(timed(draw, scene, camera))
+    found: dict[str, Any] = {}
+    for arm, times in rows.items():
+        forward, backward = zip(*times[1:], strict=True)
+        found[arm] = {
+            "forward_ms": summary(forward),
+            "backward_ms": summary(backward),
+            "both_ms": summary([sum(pair) for pair in times[1:]]),
+            "largest_difference_of_color": float((pictures[arm][0] - first[0]).abs().max()),
+        }
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=15)
+    rounds = parser.parse_args().rounds + 1
+    mine = {
+        "ours": ours("best"),
+        "ours, baseline": ours("baseline"),
+        "ours, scalar": ours("scalar"),
+    }
+    small, large = "20k, 320x256", "100k, 640x512"
+    result = {
+        large: measured(large, mine, rounds),
+        small: measured(small, {**mine, "plain torch": plain}, rounds),
+    }
+    ratios = {
+        "vector over scalar, forward": (large, "ours, scalar", "forward_ms"),
+        "vector over scalar, both": (large, "ours, scalar", "both_ms"),
+        "ours over plain torch, forward": (small, "plain torch", "forward_ms"),
+        "ours over plain torch, both": (small, "plain torch", "both_ms"),
+    }
+    publish(
+        "splats",
+        {
+            "what": "RGB, expected depth and alpha; median of rounds after one to warm up",
+            "threads": torch.get_num_threads(),
+            "instruction_set": _native.instruction_set(),
+            "scenes": result,
+            "times": {
+                says: round(
+                    result[scene][arm][kind]["median"] / result[scene]["ours"][kind]["median"], 2
+                )
+                for says, (scene, arm, kind) in ratios.items()
+            },
+        },
+    )
+
+
+if __name__ == "__main__":
+    main()
