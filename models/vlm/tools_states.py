@@ -62,7 +62,7 @@ def _presence(index: CaseIndex, subject: Subject, window: Window | None = None) 
     rests = looked_at(index, subject.kinds, place)
     if not rests:
         return blind(index, place)
-    return Finding("no", None, f"No: at no time {subject.phrase}{where or ' in this case'}.", rests)
+    return Finding("no", None, f"No, never{where or ' in this case'}: {subject.phrase}.", rests)
 
 
 def times(found: list[Stretch]) -> str:

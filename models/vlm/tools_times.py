@@ -71,7 +71,7 @@ def _never(index: CaseIndex, subject: Subject, window: Window | None) -> Outcome
     if not rests:
         return blind(index, place)
     where = "in this case" if window is None else place.says()
-    return Finding("never", None, f"Never: at no time {subject.phrase} {where}.", rests)
+    return Finding("never", None, f"Never {where}: {subject.phrase}.", rests)
 
 
 def _large(text: str) -> str:
