@@ -26,7 +26,7 @@ from torch import Tensor, cat
 from videoengine.apps.train import open_backbone
 from videoengine.models.metrics import class_average_precision, mean_ap, mean_interval
 from videoengine.models.workflow.few_shot import ALL, TEXT_METHODS, fit_head
-from videoengine.models.workflow.few_shot_head import TASKS, HeadCard, Task
+from videoengine.models.workflow.few_shot_head import HeadCard, Task
 from videoengine.models.workflow.few_shot_networks import METHODS, Method
 from videoengine.models.workflow.few_shot_samples import (
     FrameEncoder,
@@ -133,7 +133,8 @@ def main() -> None:
         "too narrow with so few",
         "weights": "of heads taught by real frames: not kept",
     }  # fmt: skip
-    for task in TASKS:
+    tasks: tuple[Task, ...] = ("phase", "instrument")
+    for task in tasks:  # what these videos are labelled with
         videos = videos_of(SHARED / "data", task, backbone)
         rows: dict[str, Any] = {
             "figure": "accuracy" if task == "phase" else "mAP of presence over shown instruments",

@@ -3,8 +3,8 @@
     python tests/benchmarks/splats.py [--rounds N]
 
 One surface fills the picture; sizes, shapes and opacities are those of recon3d.md section 4.2.
-`scalar` is the same source compiled without vector instructions. The plain-torch compositor is the
-strongest form that peers.md section 5 found: lists of tiles padded to one length, the exponent as a
+`scalar` is the same source compiled without vector instructions. The plain-torch compositor has the
+form that peers.md section 5 found strongest: lists of tiles padded to one length, the exponent as a
 matrix product, light as a sum of logarithms; its tiles are 8 x 8, and its projection is the tested
 reference of this project.
 Arms take turns in every round.
