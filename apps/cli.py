@@ -28,6 +28,7 @@ from videoengine.apps.console import (
     show_json,
 )
 from videoengine.apps.evaluate_verb import evaluate
+from videoengine.apps.export_verb import export
 from videoengine.apps.import_verb import import_annotations
 from videoengine.apps.models_verb import models
 from videoengine.apps.note_verb import note as operation_note
@@ -331,47 +332,8 @@ def purge(case: CaseDir, json: Json = False) -> int:
     return 0
 
 
-@app.command()
-def export(
-    case: CaseDir,
-    to: Annotated[str, typer.Option("--to", metavar="FORMAT", help="What to write.")],
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where; must not exist.")],
-    source: Moved = None,
-    every: Annotated[
-        str | None, typer.Option(metavar="1s", help="Of frames: one per this much time.")
-    ] = None,
-    template: Annotated[
-        str | None, typer.Option(metavar="NAME|FILE", help="Of a note: en, de, es or a file.")
-    ] = None,
-    date: Annotated[
-        str | None, typer.Option(metavar="ISO", help="Of fhir: its date; else none stands in it.")
-    ] = None,
-    json: Json = False,
-) -> int:
-    """Write a case, its timeline, video or note, for others; every picture passes the Gate."""
-    from videoengine.apps.export import export as write
-    from videoengine.media_time import parse_duration
-
-    every_ns = None if every is None else parse_duration(every)
-    with interruptible(f"{out} was not made."), progress("pictures") as tell:
-        exported = write(
-            case,
-            to,
-            out,
-            source=source,
-            every_ns=every_ns,
-            template=template,
-            date=date,
-            progress=tell,
-        )
-    if json:
-        show_json(exported)
-    else:
-        show(f"{exported.out}: {exported.count} {exported.unit}")
-    return 0
-
-
 app.command()(ask)
+app.command()(export)
 app.command("import")(import_annotations)
 app.command()(simulate)
 app.command()(report)

@@ -91,30 +91,6 @@ def boxed(moment: Moment) -> Iterator[tuple[dict[str, Any], Box]]:
             yield payload["label"], tuple(payload["box"])
 
 
-def runs_of_boxes(samples: Samples) -> list[tuple[str, list[tuple[Moment, Box]]]]:
-    """Return boxes of one name that follow one another sample by sample, as one run each.
-
-    Two instruments of one name in a sample are told apart by their order only.
-    """
-    finished: list[tuple[str, list[tuple[Moment, Box]]]] = []
-    growing: dict[tuple[str, int], list[tuple[Moment, Box]]] = {}
-    for moment in samples.moments:
-        ranks: dict[str, int] = {}
-        for label, box in boxed(moment):
-            rank = ranks[label["name"]] = ranks.get(label["name"], -1) + 1
-            run = growing.get((label["name"], rank))
-            if run is None or not _follows(run[-1][0], moment, samples.period_ns):
-                run = growing[label["name"], rank] = []
-                finished.append((label["name"], run))
-            run.append((moment, box))
-    return finished
-
-
-def _follows(before: Moment, after: Moment, period_ns: int) -> bool:
-    reach_ns = 1.5 * max(period_ns, after.end_ns - after.start_ns)
-    return before.epoch == after.epoch and after.start_ns - before.start_ns < reach_ns
-
-
 def vocabulary_names(samples: Sequence[Samples], default: str) -> list[str]:
     """Return the vocabularies that the labels of samples are terms of."""
     found: dict[str, None] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -54,7 +55,7 @@ class CourseState:
         return cls(torch.from_numpy(memory), first_ns)
 
 
-class CourseStage:
+class CourseStage(ABC):
     """What the stages share: they take one step for every sample, each at the same cost."""
 
     _spec: StageSpec
@@ -79,8 +80,9 @@ class CourseStage:
             results.append(result)
         return results
 
+    @abstractmethod
     def _step(self, work: Work, state: CourseState) -> Result:
-        raise NotImplementedError
+        """Take one step; the result holds the state after it."""
 
     def encode(self, state: CourseState) -> bytes:
         """Return the state as bytes."""
