@@ -90,6 +90,11 @@ def sentences(text: str) -> list[str]:
 def read(sentence: str, names: Names, end_ns: int) -> Reading:
     """Return the parts of one sentence."""
     timed, times = find_times(sentence.replace("'s", "s"), end_ns)
+    return read_timed(timed, times, names)
+
+
+def read_timed(timed: str, times: Times, names: Names) -> Reading:
+    """Return the parts of one sentence whose times are words already."""
     words = [w for w in re.findall(r"[a-z0-9]+", timed) if w not in ARTICLES]
     items = _terms(words, names)
     out: list[str] = []
