@@ -1,9 +1,20 @@
 """Gaussian splats: their container, and the rasterizer."""
 
 from videoengine.recon3d.splats.camera import Lamp, SplatCamera
+from videoengine.recon3d.splats.files import read_gaussians, write_gaussians
 from videoengine.recon3d.splats.gaussians import Gaussians
 from videoengine.recon3d.splats.rasterize import RasterOptions, rasterize
 from videoengine.recon3d.splats.reference import Pictures
 from videoengine.recon3d.splats.rules import Rules
 
-__all__ = ["Gaussians", "Lamp", "Pictures", "RasterOptions", "Rules", "SplatCamera", "rasterize"]
+__all__ = [
+    "Gaussians",
+    "Lamp",
+    "Pictures",
+    "RasterOptions",
+    "Rules",
+    "SplatCamera",
+    "rasterize",
+    "read_gaussians",
+    "write_gaussians",
+]
