@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from videoengine.apps.plan_case import make_plan_case
+from videoengine.apps.truth_case import make_asked_case
 from videoengine.case import Case
 from videoengine.engine import Progress
 from videoengine.errors import SourceError, UsageError
@@ -158,7 +158,7 @@ def judge_true(
     passed_ns = 0
     with tempfile.TemporaryDirectory(prefix="videoengine-ask-") as folder:
         for number, seed in enumerate(seeds, start=1):
-            made = make_plan_case(procedure, seed, Path(folder) / str(seed))
+            made = make_asked_case(procedure, seed, Path(folder) / str(seed))
             rows = [question.to_json() for question in made.questions]
             judged.append(judge(made.path, map(posed_of, rows)))
             passed_ns += 60 * NS_PER_SECOND

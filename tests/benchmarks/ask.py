@@ -21,7 +21,7 @@ from support.ask_cases import Made, make_case
 from support.paraphrases import paraphrases, said_otherwise
 
 from videoengine.apps.evaluate_ask import Judged, Posed, judge, posed_of, score
-from videoengine.apps.plan_case import make_plan_case
+from videoengine.apps.truth_case import make_asked_case
 from videoengine.case import Case
 from videoengine.models.metrics.bootstrap import mean_interval
 from videoengine.models.vlm.conversation import Conversation
@@ -140,7 +140,7 @@ def truth(folder: Path) -> dict[str, Any]:
     for procedure, count in PROCEDURES.items():
         judged: list[list[Judged]] = []
         for seed in range(FIRST_SEED, FIRST_SEED + count):
-            made = make_plan_case(procedure, seed, folder / f"{procedure}-{seed}")
+            made = make_asked_case(procedure, seed, folder / f"{procedure}-{seed}")
             posed = [posed_of(question.to_json()) for question in made.questions]
             judged.append(judge(made.path, posed))
             cases.append((made.path, posed))

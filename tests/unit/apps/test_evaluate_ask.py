@@ -10,21 +10,21 @@ from support.paraphrases import UNKNOWABLE, paraphrases, slots_of
 
 from videoengine.apps.cli import run
 from videoengine.apps.evaluate_ask import Judged, Posed, judge, posed_of, score
-from videoengine.apps.plan_case import PlanCase, make_plan_case
+from videoengine.apps.truth_case import AskedCase, make_asked_case
 from videoengine.apps.verify import verify
 
 
 @pytest.fixture(scope="module")
-def true(tmp_path_factory: pytest.TempPathFactory) -> PlanCase:
+def true(tmp_path_factory: pytest.TempPathFactory) -> AskedCase:
     folder = tmp_path_factory.mktemp("true")
-    return make_plan_case("cholecystectomy", 500_000, folder / "case")
+    return make_asked_case("cholecystectomy", 500_000, folder / "case")
 
 
-def test_a_true_case_is_a_whole_case(true: PlanCase) -> None:
+def test_a_true_case_is_a_whole_case(true: AskedCase) -> None:
     assert verify(true.path).runs_closed == 1
 
 
-def test_given_true_events_the_questions_are_answered(true: PlanCase) -> None:
+def test_given_true_events_the_questions_are_answered(true: AskedCase) -> None:
     posed = [posed_of(question.to_json()) for question in true.questions]
     judged = judge(true.path, posed)
     wrong = [(one.posed.question, one.posed.answer, one.value) for one in judged if not one.right]
@@ -56,7 +56,7 @@ def test_questions_beyond_the_log_are_counted_apart() -> None:
 
 
 def test_a_finished_case_is_scored_with_its_questions(
-    true: PlanCase, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    true: AskedCase, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rows = [json.dumps(question.to_json()) for question in true.questions[:20]]
     (tmp_path / "questions.jsonl").write_text("\n".join(rows))
@@ -68,7 +68,7 @@ def test_a_finished_case_is_scored_with_its_questions(
 
 @pytest.mark.parametrize("content", ["not json", '{"type": "count"}', "[]"])
 def test_a_file_that_holds_no_questions_is_one_error(
-    true: PlanCase, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str
+    true: AskedCase, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str
 ) -> None:
     (tmp_path / "q").write_text(content)
     assert (
@@ -78,7 +78,7 @@ def test_a_file_that_holds_no_questions_is_one_error(
 
 
 def test_a_case_without_its_questions_is_a_bad_call(
-    true: PlanCase, capsys: pytest.CaptureFixture[str]
+    true: AskedCase, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["evaluate", "ask", "--case", str(true.path)]) == 2
     assert "Each case needs its questions" in capsys.readouterr().err
