@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from videoengine.apps.export.choices import ENDINGS, choices, vocabularies_of
 from videoengine.apps.importing.annotation_file import refuse
 from videoengine.case import Case
 from videoengine.errors import nearest
 from videoengine.payloads import InstrumentPayload, Label, PhasePayload, TripletPayload
-from videoengine.vocabularies import Vocabulary, vocabularies
+from videoengine.vocabularies import Vocabulary
 
-ENDINGS: Final = {
-    "procedure": ("procedure",),
-    "phase": ("phase",),
-    "step": ("step",),
-    "instrument": ("instrument", "tool"),
-    "verb": ("verb",),
-    "target": ("target",),
-}
-"""How the names of the vocabularies of a kind end, before `@`."""
-OF_PROCEDURE: Final = {
-    "cholecystectomy": (
-        "cholec80/phase@1", "cholect50/instrument@1", "cholec80/tool@1", "cholect50/verb@1",
-        "cholect50/target@1",
-    ),
-    "colonoscopy": tuple(
-        f"videoengine/colonoscopy-{kind}@1" for kind in ("phase", "instrument", "verb", "target")
-    ),
-}  # fmt: skip
-"""Vocabularies that a procedure is annotated in."""
+PLAIN: Final = ("phase", "step", "instrument", "procedure")
+"""Kinds that one term names, in the order they are tried where a file names no kind."""
+PARTS: Final = ("instrument", "verb", "target")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +30,8 @@ class Terms:
     @classmethod
     def of(cls, case: Case) -> Terms:
         """Return the vocabularies that a case speaks; where it is silent, all that ship."""
-        spoken = _spoken(case) | set(OF_PROCEDURE.get(case.manifest.procedure or "", ()))
-        by_kind: dict[str, tuple[Vocabulary, ...]] = {}
-        for kind, endings in ENDINGS.items():
-            every = [v for v in vocabularies().values() if _ending(v.name).endswith(endings)]
-            ours = [v for v in every if v.name in spoken]
-            # What the instruments of a triplet are called comes before what Cholec80 calls them.
-            ours.sort(key=lambda v: _ending(v.name) == "tool")
-            by_kind[kind] = tuple(ours or every)
-        return cls(by_kind)
+        known = choices(case)
+        return cls({kind: known[kind] or tuple(vocabularies_of(kind)) for kind in ENDINGS})
 
     def label(self, kind: str, name: str, place: str, vocabulary: str | None = None) -> Label:
         """Return the term of a kind with this name.
@@ -102,15 +79,29 @@ class Terms:
         if len(parts) != 3:
             refuse(place, "a triplet has three parts", got=repr(name),
                    allowed="instrument, verb, target")  # fmt: skip
-        kinds = ("instrument", "verb", "target")
         return TripletPayload(
-            *(self.label(part, word, place) for part, word in zip(kinds, parts, strict=True))
+            *(self.label(part, word, place) for part, word in zip(PARTS, parts, strict=True))
         )
 
+    def kind_of(self, name: str, place: str) -> str:
+        """Return the kind that a name is a term of, for files that name no kinds.
 
-def vocabularies_of(kind: str) -> Sequence[Vocabulary]:
-    """Return every vocabulary of a kind that ships."""
-    return [v for v in vocabularies().values() if _ending(v.name).endswith(ENDINGS[kind])]
+        Raises:
+            SourceError: It is a term of none.
+        """
+        for kind in PLAIN:
+            if any(label.name == name for known in self.by_kind[kind] for label in known.labels):
+                return kind
+        if name.count(",") == len(PARTS) - 1:
+            return "triplet"
+        names = [label.name for kind in PLAIN for v in self.by_kind[kind] for label in v.labels]
+        refuse(
+            place,
+            "no vocabulary of the case has this label",
+            got=repr(name),
+            allowed=", ".join(names[:12]) + (" …" if len(names) > 12 else ""),
+            remedy=nearest(name, names),
+        )
 
 
 def name_of(payload: Any) -> str:
@@ -118,19 +109,3 @@ def name_of(payload: Any) -> str:
     if isinstance(payload, TripletPayload):
         return ", ".join(part.name for part in (payload.instrument, payload.verb, payload.target))
     return payload.label.name if payload.label else ""
-
-
-def _ending(name: str) -> str:
-    return name.partition("/")[2].partition("@")[0]
-
-
-def _spoken(case: Case) -> set[str]:
-    """Return the vocabularies of the terms in the log."""
-    found: set[str] = set()
-    for event in case.events(*(kind for kind in ENDINGS), "triplet", verify=False):
-        parts = ("instrument", "verb", "target") if event.kind == "triplet" else ("label",)
-        for part in parts:
-            label = event.payload.get(part)
-            if isinstance(label, dict):
-                found.add(str(label.get("vocabulary")))
-    return found
