@@ -1,0 +1,155 @@
+// Forward on the CPU from the lists on: a tile's splats blended into blocks of 4 x 4 pixels.
+#pragma once
+
+#include <algorithm>
+
+#include "splat_cpu_pass.h"
+#include "splat_lanes.h"
+#include "videoengine/splat_blend.h"
+
+namespace videoengine {
+inline namespace VIDEOENGINE_ISA {
+namespace splat {
+namespace {
+
+using splats::Pictures;
+using splats::Shot;
+
+// Offsets of a block's pixels, as numbers.
+template <class S>
+struct Offsets {
+  Lanes<S> x, y;
+  Offsets() {
+    alignas(64) S across[kLanes], down[kLanes];
+    for (int i = 0; i < kLanes; ++i) across[i] = S(i % kBlock), down[i] = S(i / kBlock);
+    x = Lanes<S>::load(across), y = Lanes<S>::load(down);
+  }
+};
+
+// The blocks of a tile that a splat's box meets.
+template <class S>
+void blocks_of(const Splat<S>& s, const Setting<S>& set, int left, int top, Range& across, Range& down) {
+  constexpr int kSide = kTile / kBlock;
+  if (set.cull) {
+    across = cells_of(s.x, s.reach_x, left, kBlock, kSide);
+    down = cells_of(s.y, s.reach_y, top, kBlock, kSide);
+  } else {
+    across = {0, kSide - 1}, down = {0, kSide - 1};
+  }
+}
+
+template <class S, int kChannels>
+struct Tile {
+  alignas(64) S sum[kChannels][kTilePixels];
+  alignas(64) S light[kTilePixels];
+  alignas(64) S median[kTilePixels];
+};
+
+// Adds one splat to one block.
+template <class S, int kChannels, bool kMedian>
+void blend(const Splat<S>& s, const Rules<S>& rules, const Offsets<S>& offsets, S x0, S y0, int at,
+           Tile<S, kChannels>& tile) {
+  using L = Lanes<S>;
+  S value[kChannels];
+  values_of<S, kChannels>(s, value);
+  const Cover<L> cover = cover_of(s, rules, (x0 + offsets.x) - s.x, (y0 + offsets.y) - s.y);
+  const L before = L::load(tile.light + at);
+  L after = before;
+  const L weight = weight_of(cover, rules, after);
+  after.store(tile.light + at);
+  if constexpr (kMedian) {
+    const auto crossed = (before > S(0.5)) & (after <= S(0.5)) & (weight > S(0));
+    select(crossed, L(s.depth), L::load(tile.median + at)).store(tile.median + at);
+  }
+  for (int k = 0; k < kChannels; ++k) {
+    S* sum = tile.sum[k] + at;
+    (L::load(sum) + value[k] * weight).store(sum);
+  }
+}
+
+constexpr int kLook = 32;  // splats between looks at which blocks have ended
+
+// Runs over a tile's splats in order; `visit(index in the list, splat, x, y, first lane)` for every block
+// that is lit and within reach, `passed(index, splat)` once after the blocks of each splat.
+template <class S, class Visit, class Passed>
+void walk(const Pass<S>& pass, const Setting<S>& set, std::int64_t tile, const S* light, const Visit& visit,
+          const Passed& passed) {
+  const int left = static_cast<int>(tile % set.columns) * kTile, top = static_cast<int>(tile / set.columns) * kTile;
+  bool lit[kBlocks];
+  std::fill_n(lit, kBlocks, true);
+  const std::int64_t start = pass.starts[tile], end = pass.starts[tile + 1];
+  for (std::int64_t n = start; n < end; ++n) {
+    if ((n - start) % kLook == kLook - 1) {
+      bool any = false;
+      for (int b = 0; b < kBlocks; ++b) any |= lit[b] = splat::any(Lanes<S>::load(light + b * kLanes) > S(0));
+      if (!any) {
+        for (; n < end; ++n) passed(n, pass.splats[pass.pairs[n]], false);
+        return;
+      }
+    }
+    const Splat<S>& s = pass.splats[pass.pairs[n]];
+    Range across, down;
+    blocks_of(s, set, left, top, across, down);
+    for (int row = down.first; row <= down.last; ++row) {
+      for (int column = across.first; column <= across.last; ++column) {
+        const int block = row * (kTile / kBlock) + column;
+        if (lit[block]) visit(s, S(left + column * kBlock), S(top + row * kBlock), block * kLanes);
+      }
+    }
+    passed(n, s, true);
+  }
+}
+
+// The pixel of a lane of a tile, or -1 outside the picture.
+template <class S>
+std::int64_t pixel_of(const Setting<S>& set, std::int64_t tile, int lane) {
+  const int block = lane / kLanes, within = lane % kLanes, side = kTile / kBlock;
+  const int x = static_cast<int>(tile % set.columns) * kTile + (block % side) * kBlock + within % kBlock;
+  const int y = static_cast<int>(tile / set.columns) * kTile + (block / side) * kBlock + within / kBlock;
+  return x < set.view.width && y < set.view.height ? static_cast<std::int64_t>(y) * set.view.width + x : -1;
+}
+
+template <class S, int kChannels, bool kMedian>
+void draw_tile(const Pass<S>& pass, const Setting<S>& set, const Shot<S>& shot, const Offsets<S>& offsets,
+               std::int64_t tile, const Pictures<S>& out) {
+  Tile<S, kChannels> t;
+  std::fill_n(&t.sum[0][0], kChannels * kTilePixels, S(0));
+  std::fill_n(t.light, kTilePixels, S(1));
+  std::fill_n(t.median, kTilePixels, S(0));
+  walk(
+      pass, set, tile, t.light,
+      [&](const Splat<S>& s, S x0, S y0, int at) {
+        blend<S, kChannels, kMedian>(s, set.rules, offsets, x0, y0, at, t);
+      },
+      [](std::int64_t, const Splat<S>&, bool) {});
+  S* kept = pass.sums + tile * (kChannels + 1) * kTilePixels;
+  std::copy_n(&t.sum[0][0], kChannels * kTilePixels, kept);
+  for (int i = 0; i < kTilePixels; ++i) kept[kChannels * kTilePixels + i] = math::magnitude(t.light[i]);
+  for (int i = 0; i < kTilePixels; ++i) {
+    const std::int64_t pixel = pixel_of(set, tile, i);
+    if (pixel < 0) continue;
+    const S light = math::magnitude(t.light[i]), alpha = S(1) - light;
+    for (int k = 0; k < kColors; ++k) out.color[3 * pixel + k] = t.sum[k][i] + light * shot.background[k];
+    out.depth[pixel] = t.sum[kColors][i] / math::maximum(alpha, S(kLeastAlpha));
+    out.alpha[pixel] = alpha;
+    if constexpr (kChannels > kColors + 1) {
+      for (int k = 0; k < kNormals; ++k) out.normal[3 * pixel + k] = t.sum[kColors + 1 + k][i];
+    }
+    if constexpr (kMedian) out.median[pixel] = t.median[i];
+  }
+}
+
+template <class S, int kChannels, bool kMedian>
+void draw(const Pass<S>& pass, const Setting<S>& set, const Shot<S>& shot, const Pictures<S>& out) {
+  const std::int64_t tiles = static_cast<std::int64_t>(set.columns) * set.rows;
+  const Offsets<S> offsets;
+#pragma omp parallel for schedule(dynamic, 4)
+  for (std::int64_t tile = 0; tile < tiles; ++tile) {
+    draw_tile<S, kChannels, kMedian>(pass, set, shot, offsets, tile, out);
+  }
+}
+
+}  // namespace
+}  // namespace splat
+}  // namespace VIDEOENGINE_ISA
+}  // namespace videoengine
