@@ -109,7 +109,9 @@ splats::Shot<S> shot_of(const std::vector<Array>& shot, std::size_t width, std::
   }
   splats::Shot<S> s{};
   s.pose = numbers<S>(shot[0], {3, 4}, "camera_from_world");
-  s.intrinsics = numbers<S>(shot[1], {4}, "intrinsics");
+  const bool fisheye = shot[1].ndim() == 1 && shot[1].shape(0) == 9;
+  s.intrinsics = numbers<S>(shot[1], {fisheye ? std::size_t{9} : std::size_t{4}}, "intrinsics");
+  s.fisheye = fisheye ? s.intrinsics + 4 : nullptr;
   s.background = numbers<S>(shot[2], {3}, "background");
   s.lamp = numbers<S>(shot[3], {2}, "lamp");
   s.rules = numbers<S>(shot[4], {7}, "rules");

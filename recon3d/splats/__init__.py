@@ -1,6 +1,6 @@
 """Gaussian splats: their container, and the rasterizer."""
 
-from videoengine.recon3d.splats.camera import Lamp, SplatCamera
+from videoengine.recon3d.splats.camera import Fisheye, Lamp, SplatCamera
 from videoengine.recon3d.splats.files import read_gaussians, write_gaussians
 from videoengine.recon3d.splats.gaussians import Gaussians
 from videoengine.recon3d.splats.rasterize import RasterOptions, rasterize
@@ -8,6 +8,7 @@ from videoengine.recon3d.splats.reference import Pictures
 from videoengine.recon3d.splats.rules import Rules
 
 __all__ = [
+    "Fisheye",
     "Gaussians",
     "Lamp",
     "Pictures",

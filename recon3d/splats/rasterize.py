@@ -98,6 +98,8 @@ def rasterize(
         )
     lamp = (0.0, 0.0) if camera.lamp is None else (camera.lamp.distance, camera.lamp.exponent)
     numbers = [camera.fx, camera.fy, camera.cx, camera.cy, *lamp, *options.rules.numbers()]
+    if camera.fisheye is not None:
+        numbers += camera.fisheye.numbers()
     flags = [int(options.normals), int(options.median), int(options.cull)]
     flags += [INSTRUCTION_SETS.index(options.instruction_set), options.capacity]
     size = [camera.width, camera.height]
@@ -128,8 +130,8 @@ def _check(name: str, tensor: Tensor, shape: tuple[int, ...], means: Tensor) -> 
 
 def _shot(pose: Tensor, background: Tensor, numbers: Sequence[float]) -> list[Any]:
     lens, lamp, rules = (
-        torch.tensor(numbers[start:end], dtype=pose.dtype)
-        for start, end in ((0, 4), (4, 6), (6, 13))
+        torch.tensor(part, dtype=pose.dtype)
+        for part in ([*numbers[:4], *numbers[13:]], numbers[4:6], numbers[6:13])
     )
     return [part.detach().numpy() for part in (pose, lens, background, lamp, rules)]
 

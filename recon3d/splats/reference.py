@@ -7,11 +7,12 @@ tested against in float64.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from videoengine.recon3d.splats.camera import SplatCamera
+from videoengine.recon3d.splats.camera import Fisheye, SplatCamera
 from videoengine.recon3d.splats.rules import LEAST_ALPHA, Rules
 
 # Factors of real spherical harmonics with the Condon-Shortley phase.
@@ -66,6 +67,35 @@ def rotations(quaternions: Tensor) -> Tensor:
     return torch.stack(rows, dim=1).reshape(-1, 3, 3)
 
 
+def seen_by_fisheye(lens: Fisheye, points: Tensor) -> Tensor:
+    """Return (N, 2), where a fisheye of focal length 1 shows points (N, 3) with z > 0."""
+    x, y, z = points.unbind(-1)
+    radius = (x * x + y * y).clamp(min=1e-24).sqrt()  # on the axis the direction does not matter
+    angle = torch.atan2(radius, z)
+    powers = torch.stack([angle ** (2 * i) for i in range(5)], dim=-1)
+    factors = torch.tensor([1.0, *lens.coefficients], dtype=points.dtype)
+    drawn = angle * (powers @ factors) / radius
+    return torch.stack([x * drawn, y * drawn], dim=-1)
+
+
+def lens_of(camera: SplatCamera, p: Tensor, margin: float) -> tuple[Tensor, Tensor]:
+    """Return centers (N, 2), px, of points p (N, 3) in the camera, and d center / d p (N, 2, 3)."""
+    x, y, z = p.unbind(1)
+    zero = torch.zeros_like(z)
+    focal = torch.tensor([camera.fx, camera.fy], dtype=p.dtype)
+    shift = torch.tensor([camera.cx, camera.cy], dtype=p.dtype)
+    if camera.fisheye is not None:
+        lens = partial(seen_by_fisheye, camera.fisheye)
+        slopes = torch.vmap(torch.func.jacfwd(lens))(p) if len(p) else p.new_zeros(0, 2, 3)
+        return lens(p) * focal + shift, slopes * focal[:, None]
+    low, high = camera.slopes(margin)
+    slope_x, slope_y = (x / z).clamp(low[0], high[0]), (y / z).clamp(low[1], high[1])
+    rows = [camera.fx / z, zero, -camera.fx * slope_x / z]
+    rows += [zero, camera.fy / z, -camera.fy * slope_y / z]
+    center = torch.stack([x / z, y / z], dim=1) * focal + shift
+    return center, torch.stack(rows, dim=1).reshape(-1, 2, 3)
+
+
 @dataclass(frozen=True, slots=True)
 class Projected:
     """M visible Gaussians in the picture, the nearest first."""
@@ -92,6 +122,8 @@ def project(
     p = means @ turn.T + shift
     opacity = torch.sigmoid(logits)
     seen = (p[:, 2] >= rules.near) & (p[:, 2] <= rules.far) & (opacity >= rules.alpha_min)
+    if camera.fisheye is not None:
+        seen &= (p[:, :2] / p[:, 2:]).square().sum(1) <= camera.fisheye.widest
     order = torch.nonzero(seen)[:, 0]
     order = order[torch.argsort(p[order, 2].detach(), stable=True)]
     p, opacity = p[order], opacity[order]
@@ -99,24 +131,10 @@ def project(
     scales = log_scales[order].exp()
     spread = axes * scales[:, None, :]
     covariance = spread @ spread.transpose(1, 2)
-    x, y, z = p.unbind(1)
-    low, high = camera.slopes(rules.margin)
-    slope_x, slope_y = (x / z).clamp(low[0], high[0]), (y / z).clamp(low[1], high[1])
-    zero = torch.zeros_like(z)
-    jacobian = torch.stack(
-        [
-            camera.fx / z,
-            zero,
-            -camera.fx * slope_x / z,
-            zero,
-            camera.fy / z,
-            -camera.fy * slope_y / z,
-        ],
-        dim=1,
-    ).reshape(-1, 2, 3)
+    center, jacobian = lens_of(camera, p, rules.margin)
     blur = rules.blur * torch.eye(2, dtype=p.dtype)
     flat = jacobian @ covariance @ jacobian.transpose(1, 2) + blur
-    center = torch.stack([camera.fx * x / z + camera.cx, camera.fy * y / z + camera.cy], dim=1)
+    z = p[:, 2]
     length = p.norm(dim=1, keepdim=True)
     basis = harmonics_basis(p / length @ turn, harmonics.shape[1])
     color = ((basis[:, :, None] * harmonics[order]).sum(1) + 0.5).clamp(min=0)

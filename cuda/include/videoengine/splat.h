@@ -38,6 +38,8 @@ struct View {
   S fx, fy, cx, cy;
   int width, height;
   int model;
+  S k[4];    // of a fisheye: the angle t is drawn at t (1 + k1 t^2 + k2 t^4 + k3 t^6 + k4 t^8)
+  S widest;  // of a fisheye: the largest tan^2 of an angle that is drawn
 };
 
 // A lamp at the camera: what lies at `distance` on the axis is seen in its own color. Without a lamp

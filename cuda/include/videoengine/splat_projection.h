@@ -6,6 +6,7 @@
 #pragma once
 
 #include "videoengine/spherical_harmonics.h"
+#include "videoengine/splat_lens.h"
 #include "videoengine/splat_overlap.h"
 
 namespace videoengine {
@@ -53,10 +54,8 @@ struct Course {
   S q[4], q_length;       // normalized
   S turn[3][3], scale[3]; // R(q), exp s
   S m[3][3];              // W R(q) diag(scale)
-  S slope_x, slope_y;     // x/z, y/z, clamped
-  bool free_x, free_y;    // not clamped
-  S j[2][3];
-  S u[3], v[3];
+  Sight<S> sight;
+  S u[3], v[3];           // the rows of J m
   S xx, xy, yy, det;      // S2
   S opacity;
 };
@@ -75,20 +74,6 @@ VIDEOENGINE_HD S part(const math::Mat3<S>& r, int row, int column) {
   return column == 0 ? v.x : (column == 1 ? v.y : v.z);
 }
 
-// Half the room on each side of the axis that a slope may lie in.
-template <class S>
-struct Bounds {
-  S low_x, high_x, low_y, high_y;
-};
-template <class S>
-VIDEOENGINE_HD Bounds<S> bounds_of(const View<S>& view, const Rules<S>& rules) {
-  // a pixel's center is whole here: the picture reaches from -1/2 to its size - 1/2
-  const S side_x = rules.margin * S(view.width) / (S(2) * view.fx);
-  const S side_y = rules.margin * S(view.height) / (S(2) * view.fy);
-  return {-(view.cx + S(0.5)) / view.fx - side_x, (S(view.width) - S(0.5) - view.cx) / view.fx + side_x,
-          -(view.cy + S(0.5)) / view.fy - side_y, (S(view.height) - S(0.5) - view.cy) / view.fy + side_y};
-}
-
 template <class S>
 VIDEOENGINE_HD Fault fault_of(const Gaussian<S>& g) {
   S sum = g.logit;
@@ -103,7 +88,7 @@ VIDEOENGINE_HD Fault fault_of(const Gaussian<S>& g) {
   return q[0] * q[0] + q[1] * q[1] + q[2] * q[2] + q[3] * q[3] > S(0) ? Fault::kNone : Fault::kNoRotation;
 }
 
-// False when the Gaussian is behind, beyond, or too faint to be seen.
+// False when the Gaussian is behind, beyond, out of the lens's sight, or too faint to be seen.
 template <class S>
 VIDEOENGINE_HD bool trace(const Gaussian<S>& g, const View<S>& view, const Rules<S>& rules, Course<S>& c) {
   const math::Mat3<S>& w = view.camera_from_world.rotation;
@@ -111,6 +96,7 @@ VIDEOENGINE_HD bool trace(const Gaussian<S>& g, const View<S>& view, const Rules
   if (!(c.p.z >= rules.near && c.p.z <= rules.far)) return false;
   c.opacity = sigmoid(g.logit);
   if (!(c.opacity >= rules.alpha_min)) return false;
+  if (!sight(view, rules, c.p, c.sight)) return false;
   const S* q = g.quaternion;
   c.q_length = math::square_root(q[0] * q[0] + q[1] * q[1] + q[2] * q[2] + q[3] * q[3]);
   for (int i = 0; i < 4; ++i) c.q[i] = q[i] / c.q_length;
@@ -122,16 +108,10 @@ VIDEOENGINE_HD bool trace(const Gaussian<S>& g, const View<S>& view, const Rules
                   c.scale[k];
     }
   }
-  const S z = S(1) / c.p.z;
-  const S x = c.p.x * z, y = c.p.y * z;
-  const Bounds<S> bounds = bounds_of(view, rules);
-  c.slope_x = math::clamp(x, bounds.low_x, bounds.high_x), c.free_x = c.slope_x == x;
-  c.slope_y = math::clamp(y, bounds.low_y, bounds.high_y), c.free_y = c.slope_y == y;
-  c.j[0][0] = view.fx * z, c.j[0][1] = S(0), c.j[0][2] = -view.fx * z * c.slope_x;
-  c.j[1][0] = S(0), c.j[1][1] = view.fy * z, c.j[1][2] = -view.fy * z * c.slope_y;
+  const S(&jx)[3] = c.sight.j[0], (&jy)[3] = c.sight.j[1];
   for (int k = 0; k < 3; ++k) {
-    c.u[k] = c.j[0][0] * c.m[0][k] + c.j[0][2] * c.m[2][k];
-    c.v[k] = c.j[1][1] * c.m[1][k] + c.j[1][2] * c.m[2][k];
+    c.u[k] = jx[0] * c.m[0][k] + jx[1] * c.m[1][k] + jx[2] * c.m[2][k];
+    c.v[k] = jy[0] * c.m[0][k] + jy[1] * c.m[1][k] + jy[2] * c.m[2][k];
   }
   const math::Vec3<S> u{c.u[0], c.u[1], c.u[2]}, v{c.v[0], c.v[1], c.v[2]};
   const math::Vec3<S> area = math::cross(u, v);
@@ -181,7 +161,7 @@ VIDEOENGINE_HD bool project(const Gaussian<S>& g, const View<S>& view, const Lam
                             Splat<S>& out) {
   Course<S> c;
   if (!trace(g, view, rules, c)) return false;
-  out.x = view.fx * (c.p.x / c.p.z) + view.cx, out.y = view.fy * (c.p.y / c.p.z) + view.cy;
+  center_of(view, c.sight, c.p, out.x, out.y);
   const S half = S(0.5) * log2_of_e<S>() / c.det;
   out.a = half * c.yy, out.b = S(-2) * half * c.xy, out.c = half * c.xx;
   out.level = math::log_two(c.opacity);
@@ -303,7 +283,7 @@ VIDEOENGINE_HD void project_back(const Gaussian<S>& g, const View<S>& view, cons
     to_u[k] = S(2) * (sxx * c.u[k] + sxy * c.v[k]);
     to_v[k] = S(2) * (syy * c.v[k] + sxy * c.u[k]);
     for (int i = 0; i < 3; ++i) {
-      to_m[i][k] = c.j[0][i] * to_u[k] + c.j[1][i] * to_v[k];
+      to_m[i][k] = c.sight.j[0][i] * to_u[k] + c.sight.j[1][i] * to_v[k];
       to_j[0][i] = to_j[0][i] + to_u[k] * c.m[i][k];
       to_j[1][i] = to_j[1][i] + to_v[k] * c.m[i][k];
     }
@@ -326,15 +306,8 @@ VIDEOENGINE_HD void project_back(const Gaussian<S>& g, const View<S>& view, cons
   quaternion_back(c, to_turn, out.quaternion);
 
   // the center, the depth and J depend on p
-  const S z = S(1) / c.p.z;
-  math::Vec3<S> to_p{s.x * view.fx * z, s.y * view.fy * z, s.depth};
-  to_p.z = to_p.z - (s.x * view.fx * c.p.x + s.y * view.fy * c.p.y) * z * z;
-  const S to_z = to_j[0][0] * view.fx + to_j[1][1] * view.fy - to_j[0][2] * view.fx * c.slope_x -
-                 to_j[1][2] * view.fy * c.slope_y;  // of 1/z
-  S to_slope_x = -to_j[0][2] * view.fx * z, to_slope_y = -to_j[1][2] * view.fy * z;
-  to_slope_x = c.free_x ? to_slope_x : S(0), to_slope_y = c.free_y ? to_slope_y : S(0);
-  to_p.x = to_p.x + to_slope_x * z, to_p.y = to_p.y + to_slope_y * z;
-  to_p.z = to_p.z - (to_z + to_slope_x * c.p.x + to_slope_y * c.p.y) * z * z;
+  math::Vec3<S> to_p{S(0), S(0), s.depth};
+  sight_back(view, c.sight, c.p, s.x, s.y, to_j, to_p);
   color_back(g, view, lamp, c, s.color, out.harmonics, to_p, to_view);
 
   const math::Vec3<S> to_mean = math::transposed_times(w, to_p);

@@ -19,6 +19,7 @@ template <class S>
 struct Shot {
   const S* pose;        // camera_from_world: (3, 4), [R | t]
   const S* intrinsics;  // fx fy cx cy
+  const S* fisheye;     // k1 k2 k3 k4, the largest tan^2 of an angle that is drawn; null: a pinhole
   int width, height;
   const S* background;  // (3)
   const S* lamp;        // distance (0: none), exponent

@@ -37,8 +37,10 @@ VIDEOENGINE_HD Setting<S> setting_of(const splats::Shot<S>& shot) {
   Setting<S> s;
   s.view.fx = shot.intrinsics[0], s.view.fy = shot.intrinsics[1];
   s.view.cx = shot.intrinsics[2], s.view.cy = shot.intrinsics[3];
-  s.view.width = shot.width, s.view.height = shot.height, s.view.model = kPinhole;
-  s.view.width = shot.width, s.view.height = shot.height, s.view.model = kPinhole;
+  s.view.width = shot.width, s.view.height = shot.height;
+  s.view.model = shot.fisheye ? kFisheye : kPinhole;
+  for (int i = 0; i < 4; ++i) s.view.k[i] = shot.fisheye ? shot.fisheye[i] : S(0);
+  s.view.widest = shot.fisheye ? shot.fisheye[4] : S(0);
   s.lamp = {shot.lamp[0], shot.lamp[1]};
   const S* r = shot.rules;
   s.rules.alpha_min = r[0], s.rules.alpha_max = r[1], s.rules.light_min = r[2], s.rules.blur = r[3];
