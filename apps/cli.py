@@ -300,8 +300,20 @@ def _finish(outcome: Any, json: bool, *, shown: bool = False) -> int:
 
 
 @app.command()
-def verify(case: CaseDir, json: Json = False) -> int:
-    """Check that a case is whole and that its log adds up."""
+def verify(
+    case: CaseDir,
+    text: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Check what a text claims about the case.")
+    ] = None,
+    json: Json = False,
+) -> int:
+    """Check that a case is whole and its log adds up; or each claim of a text about it."""
+    if text is not None:
+        from videoengine.apps.check import check_file, show_checked
+
+        checked = check_file(case, text)
+        (show_json if json else show_checked)(checked)
+        return 0
     from videoengine.apps.verify import verify as check
 
     verdict = check(case)

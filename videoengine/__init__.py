@@ -20,6 +20,7 @@ _DOOR: Final = {
     "VideoEngineError": "videoengine.errors",
     "analyze": "videoengine.apps.analyze",
     "ask": "videoengine.apps.ask",
+    "check": "videoengine.apps.check",
     "live": "videoengine.apps.live",
     "note": "videoengine.apps.note",
     "open_source": "videoengine.streams",

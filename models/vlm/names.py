@@ -115,6 +115,11 @@ class Names:
             self._known[kind] = terms
         return self._known[kind]
 
+    def is_verb(self, word: str) -> bool:
+        """Tell whether a word is a form of a verb, and of nothing else that the case knows."""
+        terms = lexicon().get((plain(word),), ())
+        return bool(terms) and self.best(terms).kind == "verb"
+
     def best(self, terms: tuple[Term, ...]) -> Term:
         """Return which of some terms is meant: one that the case knows before one it does not."""
         return next((term for term in terms if term.name in self._terms(term.kind)), terms[0])
