@@ -68,7 +68,7 @@ class Fisheye:
         slope = [1.0, *((2 * i + 3) * k for i, k in enumerate(self.coefficients))]
         roots = np.polynomial.Polynomial(slope).roots()
         real = roots[(np.abs(roots.imag) < 1e-9) & (roots.real > 0)].real
-        return min([math.pi / 2, *np.sqrt(real).tolist()])
+        return min([math.pi / 2, *(math.sqrt(root) for root in real)])
 
     @property
     def widest(self) -> float:
