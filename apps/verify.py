@@ -17,6 +17,8 @@ from videoengine.events import Event
 DIGEST_BYTES: Final = 16
 ARTIFACT_FIELDS: Final = ("artifact", "mask")
 """Payload fields that name a file in the case."""
+LATER: Final = ("answer", "correction", "reported")
+"""Kinds by which something is said of a finished case."""
 AGAIN: Final = "Restore the case from a backup, or analyze the source again into another --out."
 
 
@@ -113,8 +115,10 @@ class _Check:
     def _evidence(self, event: Event, row: Any) -> None:
         if not isinstance(row, dict):
             raise _wrong(event, "has evidence that is not an object", type(row).__name__)
+        # What is said of a finished case may rest on a stage that an earlier run speaks for.
+        runs = self.states if event.kind in LATER else (event.run_id,)
         for key in row.get("events") or ():
-            if _digest(event.run_id, str(key)) not in self.keys:
+            if not any(_digest(run_id, str(key)) in self.keys for run_id in runs):
                 raise _wrong(event, "rests on an event that is not before it", str(key)[:16])
         artifact = row.get("artifact")
         if artifact is not None:

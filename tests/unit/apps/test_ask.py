@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import shutil
@@ -12,9 +13,11 @@ from support.ask_cases import make_case, two_minutes
 
 from videoengine.apps.ask import Asking, ask
 from videoengine.apps.cli import run
+from videoengine.apps.importing import import_annotations
 from videoengine.apps.verify import verify
 from videoengine.case import Case
 from videoengine.errors import CaseError
+from videoengine.events import event_from_json
 
 QUESTION = "When is the hook first in view?"
 
@@ -56,6 +59,38 @@ def test_a_case_that_was_asked_is_still_whole(operation: Path) -> None:
         asking.ask("xyzzy")
     verdict = verify(operation)
     assert (verdict.kinds["question"], verdict.kinds["answer"]) == (3, 3)
+
+
+def test_an_answer_that_rests_on_another_run_leaves_the_case_whole(
+    operation: Path, tmp_path: Path
+) -> None:
+    captions = tmp_path / "steps.vtt"
+    captions.write_text(
+        "WEBVTT\n\n00:00:30.000 --> 00:00:40.000\nPhase: GallbladderPackaging\n", "utf-8"
+    )
+    import_annotations(operation, captions, "webvtt", by="Dr. A")
+    answer = ask(operation, "Which phase is under way at 0:35?")
+    assert answer.value == "gallbladder packaging"
+    runs = {event.key: event.run_id for event in Case.open(operation).events("phase")}
+    (logged,) = Case.open(operation).events("answer")
+    assert {runs[key] for rest in answer.evidence for key in rest.events} != {logged.run_id}
+    assert verify(operation).kinds["answer"] == 1
+
+
+def test_evidence_that_is_in_no_run_is_still_damage(operation: Path) -> None:
+    ask(operation, QUESTION)
+    path = operation / "events.jsonl"
+    *lines, last = path.read_text("utf-8").splitlines(keepends=True)
+    row = json.loads(last)
+    row["evidence"][0]["events"] = ["f" * 64]
+    made = dataclasses.replace(event_from_json(row), seq=-1)
+    path.write_text("".join(lines), "utf-8")
+    with Case.open_for_writing(operation) as case:
+        log = case.log(fsync="never")
+        log.append(made)
+        log.close()
+    with pytest.raises(CaseError, match="not before it"):
+        verify(operation)
 
 
 def test_without_logging_the_log_stays_as_it_is(operation: Path) -> None:
