@@ -19,6 +19,7 @@ from videoengine.apps.documents.export import (
 from videoengine.apps.export.cholec80 import write_cholec80
 from videoengine.apps.export.cholect50 import write_cholect50
 from videoengine.apps.export.coco import write_coco
+from videoengine.apps.export.cvat import write_cvat
 from videoengine.apps.export.edl import write_edl
 from videoengine.apps.export.elan import write_elan
 from videoengine.apps.export.images import write_frames
@@ -39,6 +40,7 @@ FORMATS: Final[dict[str, Format]] = {
     "elan": Format(write_elan, "the timeline as ELAN's .eaf", "annotations"),
     "edl": Format(write_edl, "the timeline as a CMX 3600 edit decision list", "events"),
     "coco": Format(write_coco, "the boxes of instruments", "boxes"),
+    "cvat": Format(write_cvat, "tracks and tagged frames for CVAT", "annotations", folder=True),
     "cholec80": Format(write_cholec80, "phases and tools as published", "rows", folder=True),
     "cholect50": Format(write_cholect50, "triplets and boxes as published", "seconds"),
     "frames": Format(

@@ -26,8 +26,10 @@ class Moment:
     start_ns: int
     """Case time."""
     end_ns: int
-    """Case time."""
+    """Case time, of what lasts longest."""
     payloads: tuple[dict[str, Any], ...]
+    ends_ns: tuple[int, ...]
+    """Case time at which each of them ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,22 +64,22 @@ def samples_of(case: Case, kind: str) -> Samples:
     runs = closed_runs(case.events("run", verify=False))
     spans = spans_of(case)
     epochs = {span.epoch.index: span.epoch for span in spans}
-    rows: dict[str, dict[tuple[int, int], list[Any]]] = {}
+    rows: dict[str, dict[tuple[int, int], list[tuple[int, Any]]]] = {}
     for event in case.events(kind, verify=False):
         if event.run_id != runs.by_stage.get(owner(event.stage, runs.by_stage)):
             continue
         place = (event.epoch, event.start_ns)
-        rows.setdefault(event.stage, {}).setdefault(place, [event.end_ns]).append(event.payload)
+        rows.setdefault(event.stage, {}).setdefault(place, []).append((event.end_ns, event.payload))
     if not rows:
         return Samples("", NS_PER_SECOND, spans, (), ())
     stage = chosen_stage(rows)
     config = runs.configs.get(owner(stage, runs.configs), {})
-    moments = [
-        Moment(
-            epoch, epochs[epoch].case_ns(start_ns), epochs[epoch].case_ns(end_ns), tuple(payloads)
-        )
-        for (epoch, start_ns), (end_ns, *payloads) in rows[stage].items()
-    ]
+    moments: list[Moment] = []
+    for (epoch, start_ns), said in rows[stage].items():
+        ends_ns = tuple(epochs[epoch].case_ns(end_ns) for end_ns, _ in said)
+        start_ns = epochs[epoch].case_ns(start_ns)
+        payloads = tuple(payload for _, payload in said)
+        moments.append(Moment(epoch, start_ns, max(ends_ns), payloads, ends_ns))
     moments.sort(key=lambda moment: moment.start_ns)
     period_ns = round(NS_PER_SECOND / float(config.get("rate_hz", 1.0)))
     starts = tuple(moment.start_ns for moment in moments)

@@ -14,6 +14,7 @@ from videoengine.apps.importing.captions import read_webvtt
 from videoengine.apps.importing.cholec80 import read_cholec80
 from videoengine.apps.importing.cholect50 import read_cholect50
 from videoengine.apps.importing.coco import read_coco
+from videoengine.apps.importing.cvat import read_cvat
 from videoengine.apps.importing.edl import read_edl
 from videoengine.apps.importing.elan import read_elan
 from videoengine.apps.importing.import_run import Origin, append_run, earlier_imports
@@ -30,6 +31,7 @@ READERS: Final[dict[str, Reader]] = {
     "elan": read_elan,
     "edl": read_edl,
     "coco": read_coco,
+    "cvat": read_cvat,
     "cholec80": read_cholec80,
     "cholect50": read_cholect50,
 }

@@ -141,16 +141,27 @@ def unit_boxes(draw: st.DrawFn) -> Box:
 
 
 def make_stated(
-    folder: Path, layout: Layout, said: list[Said], *, source: SourceRecord | None = None
+    folder: Path,
+    layout: Layout,
+    said: list[Said],
+    *,
+    source: SourceRecord | None = None,
+    every: int = 1,
 ) -> Path:
-    """Make a finished case: a privacy sample at each frame, and what is said of them."""
+    """Make a finished case: a privacy sample at each frame, and what is said of them.
+
+    Stages that say something sample every so many frames of each stretch.
+    """
     manifest = Manifest(
         schema=SCHEMA, case_id="c", created="2026-01-01T00:00:00+00:00", version="0",
         stream_id="s0", modality="laparoscopy", procedure="cholecystectomy", run_id="run",
         config={"until_ns": None}, source=source,
     )  # fmt: skip
     rate = float(layout.rate_fps)
-    stages = {name: {"name": name, "rate_hz": rate} for name in STAGES.values()}
+    stages = {
+        name: {"name": name, "rate_hz": rate / (1 if name == "privacy" else every)}
+        for name in STAGES.values()
+    }
     epochs = epochs_of(layout)
     counts: dict[tuple[Any, ...], int] = {}
     with Case.create(folder, manifest) as case:
@@ -188,7 +199,7 @@ def make_stated(
             for number, (start, end) in enumerate(itertools.pairwise(stamps)):
                 say("privacy", "privacy", at, start, end, PrivacyPayload("allow", None, 0.0))
                 for one in said:
-                    if one.stretch == at and one.first <= number <= one.last:
+                    if one.stretch == at and one.first <= number <= one.last and not number % every:
                         say(one.kind, STAGES[one.kind], at, start, end, one.payload)
                 newest = (at, start, end)
         ledger = {f"s0/{name}": {"captured": 0, "served": 0, "dropped": {}} for name in stages}
@@ -230,6 +241,7 @@ def told(segments: list[Segment]) -> list[tuple[str, str, int, int, int]]:
 
 
 Told = list[tuple[str, str, int, int, int]]
+Boxes = list[tuple[int, int, str, float, float, float, float]]
 
 
 def round_trip(
@@ -239,23 +251,57 @@ def round_trip(
     *,
     kinds: tuple[str, ...] = ("phase", "instrument", "triplet"),
     source: SourceRecord | None = None,
+    every: int = 1,
 ) -> tuple[Told, Told]:
     """Export a case and bring the file into another with the same frames and no statement.
 
     Returns:
         What the models of the first case say, and what the person of the second one says.
     """
+    (said_told, _), (back_told, _) = both_ways(name, layout, said, kinds, source, every)
+    return said_told, back_told
+
+
+def both_ways(
+    name: str,
+    layout: Layout,
+    said: list[Said],
+    kinds: tuple[str, ...] = ("phase", "instrument", "triplet"),
+    source: SourceRecord | None = None,
+    every: int = 1,
+) -> tuple[tuple[Told, Boxes], tuple[Told, Boxes]]:
+    """Do as `round_trip` does, and return the boxes of the instruments as well."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        case = make_stated(folder / "case", layout, said, source=source)
+        case = make_stated(folder / "case", layout, said, source=source, every=every)
         fresh = make_stated(folder / "fresh", layout, [], source=source)
         export(case, name, folder / "file")
         import_annotations(fresh, folder / "file", name, by="Dr A")
         verify(fresh)
         return (
-            told(segments_of(case, people=False, kinds=kinds)),
-            told(segments_of(fresh, people=True, kinds=kinds)),
+            (told(segments_of(case, people=False, kinds=kinds)), boxes_of(case)),
+            (told(segments_of(fresh, people=True, kinds=kinds)), boxes_of(fresh)),
         )
+
+
+def boxes_of(case: Path) -> Boxes:
+    """Return (epoch, stamp, name, box) of every instrument in a box, in order."""
+    return sorted(
+        (event.epoch, event.start_ns, event.payload["label"]["name"], *event.payload["box"])
+        for event in Case.open(case).events("instrument")
+        if event.payload["label"] and event.payload["box"]
+    )
+
+
+def near_boxes(back: Boxes, said: Boxes, slack_ns: int, part: float) -> bool:
+    """Tell whether boxes are the same, stamps within a slack, sides within a part of a picture."""
+    pairs = zip(back, said, strict=False)
+    return len(back) == len(said) and all(
+        (one[0], one[2]) == (other[0], other[2])
+        and abs(one[1] - other[1]) <= slack_ns
+        and all(abs(a - b) <= part for a, b in zip(one[3:], other[3:], strict=True))
+        for one, other in pairs
+    )
 
 
 def near(back: Told, said: Told, slack_ns: int) -> bool:
