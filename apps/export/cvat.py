@@ -12,21 +12,18 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 from xml.sax.saxutils import escape, quoteattr
 
 import videoengine
-from videoengine.apps.export.cvat_labels import NAME, PARTS, TAGGED, CvatLabel, labels_of
+from videoengine.apps.export.cvat_labels import NAME, PARTS, CvatLabel, labels_of
 from videoengine.apps.export.elan import seconds_text
 from videoengine.apps.export.frame_grid import FrameGrid, need_grid, rate_text
 from videoengine.apps.export.request import Request
 from videoengine.apps.export.samples import Samples, picture_size, samples_of
-from videoengine.apps.export.speakers import chosen_stage
+from videoengine.apps.export.tagged import Tagged, presence_of, stated_names, tags_of
 from videoengine.apps.export.tracks import Held, Track, held_by, tracks_of
-from videoengine.media_time import NS_PER_SECOND
-from videoengine.timeline import Timeline
 
 ANNOTATIONS: Final = "annotations.xml"
 LABELS: Final = "labels.json"
@@ -40,29 +37,15 @@ PIXEL_DIGITS: Final = 6
 Size = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Tagged:
-    """What holds from one frame to another and has no box."""
-
-    first: int
-    after: int
-    """The number after its last frame."""
-    kind: str
-    name: str
-
-
 def write_cvat(request: Request, out: Path) -> int:
     """Write both files, and return the number of tracks and of stretches that are tagged."""
     grid = need_grid(request.case, CVAT)
     samples = samples_of(request.case, "instrument")
     tracks = tracks_of(samples)
     boxed = [track for track in tracks if track.boxed]
-    tags = [*tags_of(request.timeline, grid), *_presence(tracks, grid)]
+    tags = [*tags_of(request.timeline, grid.number), *presence_of(tracks, grid.number)]
     size = picture_size(request) if boxed else None
-    stated: dict[str, list[str]] = {"instrument": [track.name for track in tracks]}
-    for tag in tags:
-        stated.setdefault(tag.kind, []).append(tag.name)
-    labels = labels_of(request.case, stated)
+    labels = labels_of(request.case, stated_names(tags, tracks))
     raw = json.dumps([label.raw() for label in labels], indent=1, ensure_ascii=False)
     (out / LABELS).write_text(raw + "\n", "utf-8", newline="\n")
     with (out / ANNOTATIONS).open("w", encoding="utf-8", newline="\n") as stream:
@@ -78,18 +61,6 @@ def write_cvat(request: Request, out: Path) -> int:
     return len(tags) + len(boxed)
 
 
-def tags_of(timeline: Timeline, grid: FrameGrid) -> Iterator[Tagged]:
-    """Yield what the stage that speaks for each kind states, instruments left out."""
-    for kind in (*TAGGED, "triplet"):
-        segments = timeline.of(kind)
-        speaker = chosen_stage({segment.stage for segment in segments}) if segments else ""
-        for segment in segments:
-            if segment.stage == speaker:
-                first = grid.number(segment.epoch, segment.start_ns)
-                after = max(grid.number(segment.epoch, segment.end_ns), first + 1)
-                yield Tagged(first, after, kind, segment.name)
-
-
 def frames_of(tags: Iterable[Tagged]) -> Iterator[tuple[int, list[Tagged]]]:
     """Yield the frames that are tagged in order, with what holds at each."""
     rows = list(tags)
@@ -102,21 +73,6 @@ def frames_of(tags: Iterable[Tagged]) -> Iterator[tuple[int, list[Tagged]]]:
         holds = [tag for tag in holds if tag.after > left] + begin.get(left, [])
         for number in range(left, right) if holds else ():
             yield number, holds
-
-
-def step_of(samples: Samples, grid: FrameGrid) -> int:
-    """Return how many frames lie from one sample to the next."""
-    return max(1, round(samples.period_ns * grid.rate_fps / NS_PER_SECOND))
-
-
-def _presence(tracks: Iterable[Track], grid: FrameGrid) -> Iterator[Tagged]:
-    """Yield the instruments that were seen without anybody saying where."""
-    for track in tracks:
-        if not track.boxed:
-            first, last = track.seen[0], track.seen[-1]
-            number = grid.number(first.epoch, first.start_ns)
-            after = max(grid.number(last.epoch, last.end_ns), number + 1)
-            yield Tagged(number, after, "instrument", track.name)
 
 
 def _meta(
@@ -143,7 +99,7 @@ def _meta(
     yield f"      <{LENGTH}>{seconds_text(request.timeline.end_ns)}</{LENGTH}>\n"
     yield f"      <{RATE}>{rate_text(grid.rate_fps)}</{RATE}>\n"
     if samples.moments:
-        yield f"      <{STEP}>{step_of(samples, grid)}</{STEP}>\n"
+        yield f"      <{STEP}>{samples.step(grid.rate_fps)}</{STEP}>\n"
     yield f"    </{OURS}>\n  </meta>\n"
 
 

@@ -23,6 +23,7 @@ from videoengine.apps.export.cvat import write_cvat
 from videoengine.apps.export.edl import write_edl
 from videoengine.apps.export.elan import write_elan
 from videoengine.apps.export.images import write_frames
+from videoengine.apps.export.label_studio import write_label_studio
 from videoengine.apps.export.request import Format, Progress, Request
 from videoengine.apps.export.tables import write_csv, write_jsonl, write_webvtt
 from videoengine.apps.export.target import new_target
@@ -41,6 +42,9 @@ FORMATS: Final[dict[str, Format]] = {
     "edl": Format(write_edl, "the timeline as a CMX 3600 edit decision list", "events"),
     "coco": Format(write_coco, "the boxes of instruments", "boxes"),
     "cvat": Format(write_cvat, "tracks and tagged frames for CVAT", "annotations", folder=True),
+    "label-studio": Format(
+        write_label_studio, "a task of regions for Label Studio", "regions", folder=True
+    ),
     "cholec80": Format(write_cholec80, "phases and tools as published", "rows", folder=True),
     "cholect50": Format(write_cholect50, "triplets and boxes as published", "seconds"),
     "frames": Format(

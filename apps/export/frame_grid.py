@@ -24,6 +24,8 @@ NOMINAL: Final = (
     *(Fraction(whole) for whole in (24, 25, 30, 50, 60)),
 )
 """Rates that coarse stamps (whole milliseconds) are tried against."""
+DEFAULT_FRAME_NS: Final = 40_000_000
+"""Length of a sample in a case whose log knows no frame."""
 ROUNDING_NS: Final = 2
 """Stamp and length of a frame are each rounded to nanoseconds once."""
 
@@ -102,6 +104,11 @@ def need_grid(case: Case, format_name: str) -> FrameGrid:
             remedy="csv, webvtt, elan and coco keep the stamps as they are.",
         )
     return grid
+
+
+def shortest_frame_ns(case: Case) -> int:
+    """Return how long the shortest frame that the log knows is shown."""
+    return _stamps(case)[1] or DEFAULT_FRAME_NS
 
 
 def rate_text(rate: Fraction) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 from videoengine.apps.export.request import Request
@@ -57,6 +58,10 @@ class Samples:
             holds_ns = max(holds_ns, self.period_ns)
         inside = moment.epoch == span.epoch.index and case_ns - moment.start_ns < holds_ns
         return moment if inside else None
+
+    def step(self, rate_fps: Fraction) -> int:
+        """Return how many frames lie from one sample to the next."""
+        return max(1, round(self.period_ns * rate_fps / NS_PER_SECOND))
 
 
 def samples_of(case: Case, kind: str) -> Samples:

@@ -127,6 +127,8 @@ def items_at(value: Any, place: str) -> list[Any]:
 
 def fraction_at(value: Any, place: str, what: str) -> Fraction:
     """Return a number that must stand at a place, exactly as it is written."""
+    if isinstance(value, Fraction):
+        return value
     try:
         if isinstance(value, bool) or (isinstance(value, float) and not math.isfinite(value)):
             raise ValueError

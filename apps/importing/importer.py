@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NoReturn
 
+from videoengine.apps.export.frame_grid import shortest_frame_ns
 from videoengine.apps.export.spans import spans_of
 from videoengine.apps.importing.annotation import Found, Reader, Target
 from videoengine.apps.importing.annotation_file import refuse, sha256_of
@@ -18,12 +19,12 @@ from videoengine.apps.importing.cvat import read_cvat
 from videoengine.apps.importing.edl import read_edl
 from videoengine.apps.importing.elan import read_elan
 from videoengine.apps.importing.import_run import Origin, append_run, earlier_imports
+from videoengine.apps.importing.label_studio import read_label_studio
 from videoengine.apps.importing.points import points_of
 from videoengine.apps.importing.table import read_csv
 from videoengine.apps.importing.terms import Terms
 from videoengine.case import Case
 from videoengine.errors import CaseError, UsageError, nearest
-from videoengine.timeline import UNFOLDED
 
 READERS: Final[dict[str, Reader]] = {
     "csv": read_csv,
@@ -32,6 +33,7 @@ READERS: Final[dict[str, Reader]] = {
     "edl": read_edl,
     "coco": read_coco,
     "cvat": read_cvat,
+    "label-studio": read_label_studio,
     "cholec80": read_cholec80,
     "cholect50": read_cholect50,
 }
@@ -39,8 +41,6 @@ READERS: Final[dict[str, Reader]] = {
 LONGEST_NAME: Final = 200
 FORMULA: Final = ("=", "+", "-", "@")
 """A name that begins so would run in the spreadsheet it is exported to."""
-DEFAULT_FRAME_NS: Final = 40_000_000
-"""Length of a sample in a case whose log knows no frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +115,8 @@ def _target(case: Case) -> Target:
         raise CaseError(
             "The case holds no frame that could be annotated", allowed="a case of a video"
         )
-    lengths = [
-        event.end_ns - event.start_ns
-        for event in case.events(*UNFOLDED, verify=False)
-        if event.end_ns > event.start_ns and not event.stage.startswith("people")
-    ]
-    frame_ns = min(lengths, default=DEFAULT_FRAME_NS)
     end_ns = max(span.end_ns for span in spans)
-    return Target(case, spans, end_ns, frame_ns, Terms.of(case))
+    return Target(case, spans, end_ns, shortest_frame_ns(case), Terms.of(case))
 
 
 def _refuse_empty(path: Path, found: Found) -> NoReturn:
