@@ -23,8 +23,9 @@ from videoengine.models.vlm.findings import (
 )
 from videoengine.models.vlm.grammar import Reading, read, sentences
 from videoengine.models.vlm.index import CaseIndex
-from videoengine.models.vlm.intents import Ask, Call, again, decide
+from videoengine.models.vlm.intents import Ask, Call, again, decide, only_target
 from videoengine.models.vlm.names import Names
+from videoengine.models.vlm.phrasing import as_written
 from videoengine.models.vlm.spoken_times import Times
 from videoengine.models.vlm.subjects import NULL, article, spoken, stretches
 
@@ -37,6 +38,7 @@ OUTSIDERS: Final = (
     r"theatre|operating room|anesthesiologists?|endoscopists?)\b"
 )
 """What is asked of people and places, and was not understood, lies outside of the picture."""
+UNSEEN: Final = "No stage of this case states which anatomy shows, only what instruments work on."
 LATER_NS: Final = NS_PER_SECOND // 10
 """What comes "after that" comes at least this much after the time that was named."""
 FILLER: Final = frozenset(
@@ -104,7 +106,7 @@ class Conversation:
         said = _cleaned(question)
         outcome, call = self._answer(said)
         if isinstance(outcome, Finding):
-            text = f"{outcome.text}{self._spoke(call)}"
+            text = as_written(f"{outcome.text}{self._spoke(call)}")
             return Reply(
                 said, text, "answered", outcome.value, outcome.unit, outcome.supports, call
             )
@@ -125,6 +127,8 @@ class Conversation:
         if no_video is not None and not self._measured(reading):
             return no_video, None
         call = self._understood(reading, before)
+        if call is None and only_target(reading):
+            return Unknown("not_observable", UNSEEN), None
         if call is None and re.search(OUTSIDERS, reading.plain):
             return Unknown("not_observable", "Video from inside the body cannot tell that."), None
         if call is None:

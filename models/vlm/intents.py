@@ -296,7 +296,8 @@ def _what_at(ask: Ask) -> Call | None:
 
 def _action(ask: Ask, at: int) -> Call | None:
     if ask.has("what|which") or not ask.subjects:
-        return Call("shown_at", {"kind": "triplet", "moment": at})
+        subject = ask.subjects[0] if len(ask.subjects) == 1 else None
+        return Call("shown_at", {"kind": "triplet", "moment": at, "subject": subject})
     return None
 
 
@@ -331,25 +332,27 @@ _IS: Final = (
 )
 
 
-def _only_target(ask: Ask) -> bool:
+def only_target(reading: Reading) -> bool:
     """Tell whether anatomy is asked for as such: stages state what is worked on, not what shows."""
-    (one, *more) = ask.subjects
-    return (
-        _anatomy(one) and not more and ask.has(r"visible|view|seen|see|show\w*|appear\w*|exposed")
-    )
+    if len(reading.subjects) != 1 or not _anatomy(reading.subjects[0]):
+        return False
+    return reading.has(r"visible|view|seen|see|show\w*|appear\w*|exposed")
 
 
 def _presence(ask: Ask) -> Call | None:
-    if not ask.subjects or ask.has(r"which|what|who|how|why|where") or _only_target(ask):
+    if not ask.subjects or ask.has(r"which|what|who|how|why|where") or only_target(ask.reading):
         return None
     if not ask.has(_IS) and ask.reading.words != "s0":
         return None
-    window = ask.window
-    if window is None and ask.reading.times.moments:
-        at = ask.reading.times.moments[0]
-        window = Window(max(0, at - 500_000_000), at + 500_000_000)
     subject = _joint(ask)
-    return None if subject is None else Call("presence", {"subject": subject, "window": window})
+    return None if subject is None else _present(subject, ask)
+
+
+def _present(subject: Subject, ask: Ask) -> Call:
+    window, moments = ask.window, ask.reading.times.moments
+    if window is None and moments:
+        return Call("presence", {"subject": subject, "moment": moments[0]})
+    return Call("presence", {"subject": subject, "window": window})
 
 
 RULES: Final[tuple[Rule, ...]] = (
@@ -362,13 +365,12 @@ def again(call: Call, ask: Ask) -> Call | None:
     """Return a call of before with the subject or the time that is newly named."""
     inputs = dict(call.inputs)
     if ask.subjects:
-        if "subject" in inputs:
-            inputs["subject"] = _joint(ask) or inputs["subject"]
-        elif call.tool in ("count_at", "only", "kinds", "shown_at"):
+        if "subject" not in inputs:
             return None
-        else:
-            return None
+        inputs["subject"] = _joint(ask) or inputs["subject"]
     if ask.reading.times:
+        if call.tool == "presence":
+            return _present(inputs["subject"], ask)
         if "moment" in inputs and ask.reading.times.at is not None:
             inputs["moment"] = ask.reading.times.at
         elif "window" in inputs:

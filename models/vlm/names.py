@@ -12,6 +12,7 @@ from typing import Final
 from videoengine.models.vlm.index import CaseIndex
 from videoengine.models.vlm.subjects import (
     CAMERA_OUT,
+    IN_BODY,
     NULL,
     Subject,
     article,
@@ -32,7 +33,6 @@ _BENT: Final = ("held", "holding")
 """Forms that stand for themselves: "hold" is said of much else."""
 VAGUE: Final = ("other", "background")
 """Labels that nobody asks for by name."""
-IN_BODY: Final = "in_body"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,15 +139,16 @@ class Names:
         return Subject("step", names, noun, "under way", f"{noun} begins", name)
 
     def camera(self, where: str) -> Subject:
-        """Return the camera out of the body, or in it."""
-        out = where == "out"
+        """Return the camera out of the body, or in it; or its leaving or entering."""
+        out = where in ("out", "leave")
         state, event = (
             ("out of the body", "the camera leaves the body")
             if out
             else ("in the body", "the camera enters the body")
         )
         name = CAMERA_OUT if out else IN_BODY
-        return Subject("privacy", (name,), "the camera", state, event, "camera")
+        change = where in ("leave", "enter")
+        return Subject("privacy", (name,), "the camera", state, event, "camera", change=change)
 
     def quality(self, name: str) -> Subject:
         """Return a fault of the picture."""

@@ -19,6 +19,7 @@ Kind = Literal[
 JOIN_NS: Final = 2 * NS_PER_SECOND
 """Two stretches of one thing closer than this are one: it was lost sight of, not gone."""
 CAMERA_OUT: Final = "out_of_body"
+IN_BODY: Final = "in_body"
 NULL: Final = ("null_verb", "null_target")
 
 
@@ -39,6 +40,9 @@ class Subject:
     """In a word: `hook`."""
     both: tuple[Subject, Subject] | None = None
     """Of kind `both`: while the one and the other are so."""
+    change: bool = False
+    """Whether its beginnings are meant, and only those after something else was so: the camera
+    leaves the body where it was in it before."""
 
     @property
     def phrase(self) -> str:
@@ -60,6 +64,8 @@ class Stretch:
     start_ns: int
     end_ns: int
     supports: tuple[Support, ...]
+    parts: tuple[Window, ...] = ()
+    """The sightings that it is made of, in order, where they are of one thing."""
 
     @property
     def window(self) -> Window:
@@ -97,21 +103,36 @@ def stretches(index: CaseIndex, subject: Subject) -> list[Stretch]:
         return _common(*(stretches(index, one) for one in subject.both))
     if not subject.names:
         return []
-    return joined(index.segments(subject.kind, subject.names))
+    found = joined(index.segments(subject.kind, subject.names))
+    if not subject.change:
+        return found
+    others = (IN_BODY,) if CAMERA_OUT in subject.names else None
+    rest = [o for o in index.segments(subject.kind, others) if o.name not in subject.names]
+    before = min((one.start_ns for one in rest), default=None)
+    return [one for one in found if before is not None and before < one.start_ns]
 
 
 def joined(segments: Iterable[Segment]) -> list[Stretch]:
     """Return segments as stretches, those that overlap or nearly touch as one."""
     found: list[Stretch] = []
     for segment in segments:
-        support = support_of(segment)
+        support, part = support_of(segment), Window(segment.start_ns, segment.end_ns)
         if found and segment.start_ns - found[-1].end_ns < JOIN_NS:
             last = found[-1]
             end = max(last.end_ns, segment.end_ns)
-            found[-1] = Stretch(last.start_ns, end, (*last.supports, support))
+            parts = _merged(last.parts, part)
+            found[-1] = Stretch(last.start_ns, end, (*last.supports, support), parts)
         else:
-            found.append(Stretch(segment.start_ns, segment.end_ns, (support,)))
+            found.append(Stretch(segment.start_ns, segment.end_ns, (support,), (part,)))
     return found
+
+
+def _merged(parts: tuple[Window, ...], part: Window) -> tuple[Window, ...]:
+    """Return sightings with one that begins after them, made one with those it touches."""
+    *before, last = parts
+    if part.start_ns > last.end_ns:
+        return (*parts, part)
+    return (*before, Window(last.start_ns, max(last.end_ns, part.end_ns)))
 
 
 def _common(one: Sequence[Stretch], other: Sequence[Stretch]) -> list[Stretch]:
@@ -137,8 +158,13 @@ def cut(found: Iterable[Stretch], window: Window) -> list[Stretch]:
         start, end = max(one.start_ns, window.start_ns), min(one.end_ns, window.end_ns)
         if start < end:
             touching = [s for s in one.supports if s.end_ns >= start and s.start_ns <= end]
-            parts = tuple(s.within(window) for s in touching or one.supports[:1])
-            pieces.append(Stretch(start, end, parts))
+            rests = tuple(s.within(window) for s in touching or one.supports[:1])
+            inside = [
+                Window(max(part.start_ns, start), min(part.end_ns, end))
+                for part in one.parts
+                if part.start_ns < end and part.end_ns > start
+            ]
+            pieces.append(Stretch(start, end, rests, tuple(inside)))
     return pieces
 
 

@@ -18,8 +18,8 @@ from videoengine.models.vlm.findings import (
 )
 from videoengine.models.vlm.ground import blind, missing, segments_at, view_at
 from videoengine.models.vlm.index import CaseIndex
-from videoengine.models.vlm.subjects import NULL, looked_at, spoken, support_of
-from videoengine.models.vlm.tools_states import MOST_TIMES
+from videoengine.models.vlm.phrasing import action, as_written, moments, shown
+from videoengine.models.vlm.subjects import NULL, article, looked_at, spoken, support_of
 
 KINDS: Final = ("phase", "step", "instrument", "triplet", "quality")
 APART_NS: Final = 5 * NS_PER_SECOND
@@ -54,11 +54,12 @@ def _similar(index: CaseIndex, moment: int) -> Outcome:
     )
     if not rests:
         return blind(index, Window(moment, moment))
-    said = listed(spoken(name) for name in names)
+    said = listed(
+        (*map(spoken, (*wanted["phase"], *wanted["instrument"])), *map(action, wanted["triplet"]))
+    )
     if not found:
         return Finding([], None, f"No other moment is like {clock(moment)} ({said}).", rests)
-    at = [clock(start) for start, _ in found[:MOST_TIMES]]
-    text = f"Like {clock(moment)} ({said}): {listed(at)}."
+    text = f"Like {clock(moment)} ({said}): {moments([start for start, _ in found])}."
     value = [round(start / NS_PER_SECOND, 1) for start, _ in found]
     return Finding(value, "s", text, rests)
 
@@ -94,14 +95,19 @@ def _compare(index: CaseIndex, one: int, other: int) -> Outcome:
     if len(rests) < 2:
         return blind(index, Window(min(one, other), max(one, other)))
     value = difference(before, after)
-    said = [
-        f"{kind}: {listed([*(f'+ {spoken(n)}' for n in more), *(f'- {spoken(n)}' for n in less)])}"
-        for kind, (less, more) in value.items()
-    ]
-    span = f"from {clock(one)} to {clock(other)}"
-    text = f"{'; '.join(said).capitalize()} ({span})." if said else f"No difference {span}."
+    come = [_written(kind, name) for kind, (_, more) in value.items() for name in more]
+    gone = [_written(kind, name) for kind, (less, _) in value.items() for name in less]
+    said = [f"{what}: {listed(names)}" for what, names in (("new", come), ("gone", gone)) if names]
+    text = f"At {clock(other)}, beside {clock(one)}, {'; '.join(said) or 'nothing differs'}."
     rows = {kind: {"gone": less, "come": more} for kind, (less, more) in value.items()}
     return Finding(rows, None, text, rests)
+
+
+def _written(kind: str, name: str) -> str:
+    """Return a name as one thing that has come or is gone."""
+    if kind in ("phase", "step"):
+        return f"the {kind} {spoken(name)}"
+    return article(spoken(name)) if kind == "instrument" else shown(kind, name)
 
 
 def difference(
@@ -175,7 +181,7 @@ def told(rows: dict[str, Any]) -> str:
     if not said:
         return "No difference between the two cases."
     said.sort()
-    return f"{'; '.join(line for _, line in said[:8])}.".capitalize()
+    return as_written(f"{'; '.join(line for _, line in said[:8])}.".capitalize())
 
 
 def _difference(first: float, second: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 from videoengine.media_time import clock
@@ -9,6 +10,16 @@ from videoengine.models.vlm.bus import SUBJECT, WINDOW, Input, Tool
 from videoengine.models.vlm.findings import Finding, Outcome, Window, chosen, listed, several
 from videoengine.models.vlm.ground import blind, missing, unknown, whole
 from videoengine.models.vlm.index import CaseIndex
+from videoengine.models.vlm.phrasing import (
+    denied,
+    gathered,
+    is_so,
+    large,
+    moments,
+    often,
+    shown,
+    where,
+)
 from videoengine.models.vlm.subjects import (
     NULL,
     Stretch,
@@ -21,7 +32,6 @@ from videoengine.models.vlm.subjects import (
     support_of,
     supports,
 )
-from videoengine.models.vlm.tools_states import MOST_TIMES
 from videoengine.models.vlm.tools_times import START_NS
 from videoengine.timeline import Segment
 
@@ -35,14 +45,35 @@ def _times(index: CaseIndex, subject: Subject, window: Window | None = None) -> 
         return lacking
     place = whole(index, window)
     after = max(place.start_ns, START_NS)
-    begun = [s for s in stretches(index, subject) if after < s.start_ns <= place.end_ns]
-    return _counted(index, begun, subject.event, subject.kinds, window)
+    every = stretches(index, subject)
+    begun = [s for s in every if after < s.start_ns <= place.end_ns]
+    going = any(s.start_ns <= after < s.end_ns for s in every)
+    also = ""
+    if going and subject.both is None and not subject.change:
+        start = "from the start" if window is None else f"already at {clock(place.start_ns)}"
+        also = f"; it is {subject.state} {start}"
+    return _counted(index, begun, _Said(_often(subject, len(begun)), also), subject.kinds, window)
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """A count in words, and what is added to it."""
+
+    count: str
+    also: str = ""
+
+
+def _often(subject: Subject, count: int) -> str:
+    """Return "a hook comes into view twice"."""
+    if subject.both is not None:
+        return f"{is_so(subject)} {often(count)}" if count else is_so(subject, "never")
+    return f"{subject.event} {often(count)}" if count else denied(subject.event)
 
 
 def _counted(
     index: CaseIndex,
     found: list[Stretch],
-    what: str,
+    said: _Said,
     kinds: tuple[str, ...],
     window: Window | None,
 ) -> Outcome:
@@ -50,12 +81,9 @@ def _counted(
     rests = supports(found) or looked_at(index, kinds, place)
     if not rests:
         return blind(index, place)
-    shown = [clock(one.start_ns) for one in found[:MOST_TIMES]]
-    more = len(found) - len(shown)
-    at = listed(shown) if not more else f"{', '.join(shown)} and {more} more"
-    when = f": at {at}" if found else ""
-    where = "in this case" if window is None else place.says()
-    return Finding(len(found), None, f"{several(len(found), 'time')} {what} {where}{when}.", rests)
+    when = f": at {moments([one.start_ns for one in found])}" if found else ""
+    text = f"{said.count} {where(window)}{when}{said.also}.{gathered(found)}"
+    return Finding(len(found), None, large(text), rests)
 
 
 def _kinds(index: CaseIndex, kind: str, window: Window | None = None) -> Outcome:
@@ -76,11 +104,17 @@ def _kinds(index: CaseIndex, kind: str, window: Window | None = None) -> Outcome
     ) or looked_at(index, (kind,), place)
     if not rests:
         return blind(index, place)
-    said = f": {listed(spoken(name) for name in names)}" if names else ""
-    where = "in this case" if window is None else place.says()
-    return Finding(
-        len(names), None, f"{several(len(names), 'kind')} of {kind} {where}{said}.", rests
+    what = {"instrument": "kind of instrument", "triplet": "kind of action"}.get(kind, kind)
+    if not names:
+        return Finding(
+            0, None, f"No {what.removeprefix('kind of ')} is stated {where(window)}.", rests
+        )
+    of = "kinds" if what != kind and len(names) > 1 else ""
+    number = (
+        f"{len(names)} {of} of {what.removeprefix('kind of ')}" if of else several(len(names), what)
     )
+    said = listed(shown(kind, name) for name in names)
+    return Finding(len(names), None, f"{number} {where(window)}: {said}.", rests)
 
 
 def _clips(index: CaseIndex, window: Window | None = None) -> Outcome:
@@ -98,7 +132,9 @@ def _clips(index: CaseIndex, window: Window | None = None) -> Outcome:
         for one in found
         if place.start_ns <= (middle := (one.start_ns + one.end_ns) // 2) <= place.end_ns
     ]  # the jaws close in the midst of the action
-    return _counted(index, placed, "an instrument clips", ("triplet",), window)
+    number = f"{several(len(placed), 'clip')} {'is' if len(placed) == 1 else 'are'} placed"
+    said = _Said(number if placed else "no clip is placed")
+    return _counted(index, placed, said, ("triplet",), window)
 
 
 def _begun(segments: list[Segment], place: Window) -> list[Stretch]:
@@ -117,8 +153,10 @@ def _polyps(index: CaseIndex, window: Window | None = None) -> Outcome:
         names = [name for name in _vocabulary(index, kind) if POLYP in spoken(name).split()]
         if names:
             found = index.segments(kind, names, start_ns=place.start_ns, end_ns=place.end_ns)
-            what = f"the {kind} {listed(map(spoken, names))} begins"
-            return _counted(index, _begun(found, place), what, (kind,), window)
+            begun = _begun(found, place)
+            number = f"{several(len(begun), 'polyp')} {'is' if len(begun) == 1 else 'are'} found"
+            said = _Said(number if begun else "no polyp is found")
+            return _counted(index, begun, said, (kind,), window)
     return missing(index, ("track",)) or blind(index, place)
 
 

@@ -20,8 +20,8 @@ from videoengine.models.vlm.findings import (
 )
 from videoengine.models.vlm.ground import blind, missing, segments_at, whole
 from videoengine.models.vlm.index import CaseIndex
+from videoengine.models.vlm.phrasing import times, where
 from videoengine.models.vlm.subjects import Stretch, cut, looked_at, spoken, support_of, supports
-from videoengine.models.vlm.tools_states import times
 from videoengine.timeline import Mark
 
 MOST_VALUES: Final = 5
@@ -62,9 +62,9 @@ def _hidden(index: CaseIndex, window: Window | None = None) -> Outcome:
     rests = supports(found) or looked_at(index, ("privacy",), place)
     if not rests:
         return blind(index, place)
-    where = "of this case" if window is None else place.says()
-    when = f": {times(found)}" if found else ""
-    text = f"{long(total)} {where} are hidden for privacy{when}."
+    if not seconds(total):
+        return Finding(0.0, "s", f"Nothing is hidden for privacy {where(window)}.", rests)
+    text = f"{long(total)} are hidden for privacy {where(window)}: {times(found)}."
     return Finding(seconds(total), "s", text, rests)
 
 
@@ -75,11 +75,10 @@ def _holes(index: CaseIndex, window: Window | None = None) -> Outcome:
     rests = supports(found) or looked_at(index, ("privacy", "quality"), place)
     if not rests:
         return blind(index, place)
-    when = f": {times(found)}" if found else ""
-    where = "in this case" if window is None else place.says()
-    return Finding(
-        len(found), None, f"{several(len(found), 'hole')} in the video {where}{when}.", rests
-    )
+    if not found:
+        return Finding(0, None, f"The video has no hole {where(window)}.", rests)
+    text = f"The video has {several(len(found), 'hole')} {where(window)}: {times(found)}."
+    return Finding(len(found), None, text, rests)
 
 
 def _touches(mark: Mark, place: Window) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
-from videoengine.media_time import clock
+from videoengine.media_time import NS_PER_SECOND, clock
 from videoengine.models.vlm.bus import MOMENT, SUBJECT, WINDOW, Input, Tool
 from videoengine.models.vlm.findings import (
     Finding,
@@ -29,9 +30,19 @@ from videoengine.models.vlm.ground import (
     whole,
 )
 from videoengine.models.vlm.index import CaseIndex
+from videoengine.models.vlm.phrasing import (
+    action,
+    gathered,
+    is_so,
+    large,
+    never,
+    shown,
+    span,
+    times,
+    where,
+)
 from videoengine.models.vlm.subjects import (
     NULL,
-    Stretch,
     Subject,
     article,
     cut,
@@ -45,57 +56,81 @@ from videoengine.models.vlm.subjects import (
 
 SEEN: Final = ("phase", "step", "instrument", "triplet", "procedure")
 """Kinds that a moment shows."""
-MOST_TIMES: Final = 3
-"""Stretches that a sentence names."""
+ABOUT_NS: Final = NS_PER_SECOND // 2
+"""What is so this close to a moment is so at it."""
 
 
-def _presence(index: CaseIndex, subject: Subject, window: Window | None = None) -> Outcome:
+def _presence(
+    index: CaseIndex, subject: Subject, window: Window | None = None, moment: int | None = None
+) -> Outcome:
+    if moment is not None:
+        return _presence_at(index, subject, moment)
     lacking = unknown(index, subject)
     if lacking is not None:
         return lacking
     place = whole(index, window)
-    found = cut(stretches(index, subject), place)
-    where = "" if window is None else f" {place.says()}"
+    every = stretches(index, subject)
+    if subject.change:
+        every = [one for one in every if place.start_ns <= one.start_ns <= place.end_ns]
+    found = cut(every, place)
     if found:
-        text = f"Yes: {subject.phrase}{where}, {times(found)}."
+        what = subject.event if subject.change else is_so(subject)
+        said = "" if window is None else f" {place.says()}"
+        all_along = len(found) == 1 and found[0].window == place
+        when = "all the time" if all_along else times(found)
+        text = f"Yes: {what}{said}, {when}.{gathered(found)}"
         return Finding("yes", None, text, supports(found))
     rests = looked_at(index, subject.kinds, place)
     if not rests:
         return blind(index, place)
-    return Finding("no", None, f"No, never{where or ' in this case'}: {subject.phrase}.", rests)
+    return Finding("no", None, f"No, {never(subject, window)}.", rests)
 
 
-def times(found: list[Stretch]) -> str:
-    """Return when some stretches are, in words."""
-    shown = [f"{clock(one.start_ns)}–{clock(one.end_ns)}" for one in found[:MOST_TIMES]]
-    more = len(found) - len(shown)
-    return listed(shown) if not more else f"{', '.join(shown)} and {more} more times"
+def _presence_at(index: CaseIndex, subject: Subject, moment: int) -> Outcome:
+    """Return whether something is so about a moment: for a tenth of a second or an hour."""
+    state = replace(subject, change=False)
+    lacking = unknown(index, state)
+    if lacking is not None:
+        return lacking
+    place = whole(index, Window(max(0, moment - ABOUT_NS), moment + ABOUT_NS))
+    found = cut(stretches(index, state), place)
+    at = f"at {clock(moment)}"
+    if found:
+        return Finding("yes", None, f"Yes: {is_so(state)} {at}.", supports(found))
+    rests = looked_at(index, state.kinds, place)
+    if not rests:
+        return blind(index, Window(moment, moment))
+    return Finding("no", None, f"No, {is_so(state, 'not')} {at}.", rests)
 
 
 def _duration(index: CaseIndex, subject: Subject, window: Window | None = None) -> Outcome:
+    subject = replace(subject, change=False)
     lacking = unknown(index, subject)
     if lacking is not None:
         return lacking
     place = whole(index, window)
     found = cut(stretches(index, subject), place)
     total = sum(one.end_ns - one.start_ns for one in found)
-    where = "in all" if window is None else place.says()
     rests = supports(found) or looked_at(index, subject.kinds, place)
     if not rests:
         return blind(index, place)
-    parts = f", in {len(found)} stretches" if len(found) > 1 else ""
-    when = f": {times(found)}" if found else ""
-    text = f"{subject.phrase}: {long(total)} {where}{parts}{when}."
-    return Finding(seconds(total), "s", text[:1].upper() + text[1:], rests)
+    if not found:
+        return Finding(0.0, "s", f"{large(never(subject, window))}.", rests)
+    said = "" if window is None else f" {place.says()}"
+    parts = f" in {len(found)} stretches" if len(found) > 1 else ""
+    text = f"{is_so(subject)} for {long(total)}{said}{parts}: {times(found)}.{gathered(found)}"
+    return Finding(seconds(total), "s", large(text), rests)
 
 
-def _shown_at(index: CaseIndex, kind: str, moment: int) -> Outcome:
+def _shown_at(index: CaseIndex, kind: str, moment: int, subject: Subject | None = None) -> Outcome:
     lacking = missing(index, (kind,))
     if lacking is not None:
         return lacking
     if kind == "instrument":
         return _instruments_at(index, moment)
     found = [one for one in segments_at(index, kind, moment) if not _null(one.name)]
+    if subject is not None and kind == "triplet":
+        found = [one for one in found if acts(one.name, subject)]
     if not found:
         out = outside(index, moment)
         if out is not None and kind == "triplet":
@@ -103,12 +138,23 @@ def _shown_at(index: CaseIndex, kind: str, moment: int) -> Outcome:
         rests = looked_at(index, (kind,), Window(moment, moment))
         if not rests:
             return blind(index, Window(moment, moment))
-        return Finding("none", None, f"No {kind} is stated at {clock(moment)}.", rests)
+        what = "action" if kind == "triplet" else kind
+        of = "" if subject is None else f" of {subject.noun}"
+        return Finding("none", None, f"No {what}{of} is stated at {clock(moment)}.", rests)
     names = list(dict.fromkeys(spoken(one.name) for one in found))
     value = names[0] if kind in ("phase", "step") else ", ".join(names)
-    spans = listed(f"{clock(one.start_ns)}–{clock(one.end_ns)}" for one in found[:MOST_TIMES])
-    text = f"At {clock(moment)}: {kind} {listed(names)} ({spans})."
+    spans = {one.name: span(one.start_ns, one.end_ns) for one in found}
+    if kind == "triplet":
+        said = listed(f"{action(name, 'is ')} ({when})" for name, when in spans.items())
+    else:
+        said = f"the {kind} is {listed(f'{spoken(n)} ({when})' for n, when in spans.items())}"
+    text = f"At {clock(moment)} {said}."
     return Finding(value, None, text, chosen(support_of(one) for one in found))
+
+
+def acts(name: str, subject: Subject) -> bool:
+    """Tell whether a triplet of a log is an action of an instrument, or one that is meant."""
+    return spoken(name.split(", ")[0]) == subject.term or name in subject.names
 
 
 def _null(name: str) -> bool:
@@ -122,8 +168,8 @@ def _instruments_at(index: CaseIndex, moment: int) -> Outcome:
     names, rests = seen
     if not names:
         return Finding("none", None, f"No instrument is in view at {clock(moment)}.", rests)
-    said = listed(article(name) for name in names)
-    return Finding(", ".join(names), None, f"At {clock(moment)}: {said} in view.", rests)
+    said = f"{listed(article(name) for name in names)} {'is' if len(names) == 1 else 'are'}"
+    return Finding(", ".join(names), None, f"At {clock(moment)} {said} in view.", rests)
 
 
 def _view(index: CaseIndex, moment: int) -> tuple[list[str], tuple[Support, ...]] | Unknown:
@@ -149,9 +195,11 @@ def _only(index: CaseIndex, moment: int) -> Outcome:
     at = clock(moment)
     if len(names) == 1:
         return Finding(names[0], None, f"At {at} only {article(names[0])} is in view.", rests)
-    said = listed(article(name) for name in names) or "none"
     value = ", ".join(names) or "none"
-    return Finding(value, None, f"At {at} not one instrument is in view but {said}.", rests)
+    if not names:
+        return Finding(value, None, f"No instrument is in view at {at}.", rests)
+    text = f"At {at} there is more than one instrument in view: {listed(map(article, names))}."
+    return Finding(value, None, text, rests)
 
 
 def _count_at(index: CaseIndex, moment: int) -> Outcome:
@@ -159,11 +207,11 @@ def _count_at(index: CaseIndex, moment: int) -> Outcome:
     if isinstance(seen, Unknown):
         return seen
     names, rests = seen
-    said = f": {listed(article(name) for name in names)}" if names else ""
-    at = clock(moment)
-    return Finding(
-        len(names), None, f"{several(len(names), 'instrument')} in view at {at}{said}.", rests
-    )
+    if not names:
+        return Finding(0, None, f"No instrument is in view at {clock(moment)}.", rests)
+    number = f"{several(len(names), 'instrument')} {'is' if len(names) == 1 else 'are'}"
+    text = f"{number} in view at {clock(moment)}: {listed(map(article, names))}."
+    return Finding(len(names), None, text, rests)
 
 
 def _named(index: CaseIndex, kind: str, window: Window | None = None) -> Outcome:
@@ -182,17 +230,22 @@ def _named(index: CaseIndex, kind: str, window: Window | None = None) -> Outcome
         rests = looked_at(index, (kind,), place)
         if not rests:
             return blind(index, place)
-        return Finding([], None, f"No {kind} is stated {place.says()}.", rests)
-    said = "; ".join(f"{spoken(name)} {times(spans)}" for name, spans in found.items())
+        what = "action" if kind == "triplet" else kind
+        return Finding([], None, f"No {what} is stated {where(window)}.", rests)
+    if kind == "procedure":
+        text = f"The procedure is recognized as {listed(map(spoken, found))}."
+    else:
+        rows = (f"{shown(kind, name)} {times(spans)}" for name, spans in found.items())
+        text = f"{large('; '.join(rows))}."
     rests = chosen(rest for spans in found.values() for rest in spans[0].supports[:1])
-    return Finding([spoken(name) for name in found], None, f"{said[:1].upper()}{said[1:]}.", rests)
+    return Finding([spoken(name) for name in found], None, text, rests)
 
 
 KIND: Final = Input(str, "a kind of event", SEEN)
 PRESENCE: Final = Tool(
     "presence",
     "Whether something is so at any time in a stretch; of two things at once: whether they meet.",
-    {"subject": SUBJECT, "window": WINDOW},
+    {"subject": SUBJECT, "window": WINDOW, "moment": replace(MOMENT, optional=True)},
     "yes or no",
     _presence,
 )
@@ -206,7 +259,11 @@ DURATION: Final = Tool(
 SHOWN_AT: Final = Tool(
     "shown_at",
     "Which phase, step, instruments or actions there are at a moment.",
-    {"kind": KIND, "moment": MOMENT},
+    {
+        "kind": KIND,
+        "moment": MOMENT,
+        "subject": replace(SUBJECT, says="the instrument whose actions are meant", optional=True),
+    },
     "names",
     _shown_at,
 )

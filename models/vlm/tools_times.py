@@ -17,10 +17,12 @@ from videoengine.models.vlm.findings import (
 )
 from videoengine.models.vlm.ground import blind, missing, segments_at, unknown, whole
 from videoengine.models.vlm.index import CaseIndex
+from videoengine.models.vlm.phrasing import denied, gathered, is_so, large, never, where
 from videoengine.models.vlm.subjects import (
     NULL,
     Stretch,
     Subject,
+    article,
     joined,
     looked_at,
     spoken,
@@ -45,9 +47,18 @@ def _first(index: CaseIndex, subject: Subject, window: Window | None = None) -> 
     if not found:
         return _never(index, subject, window)
     one = found[0]
-    where = "" if window is None else f", the first time {place.says()}"
-    text = f"{subject.phrase} from {clock(one.start_ns)} to {clock(one.end_ns)}{where}."
-    return Finding(seconds(one.start_ns), "s", _large(text), one.supports[:1])
+    said = "" if window is None else f", the first time {place.says()}"
+    if subject.change:
+        text = f"{subject.event} at {clock(one.start_ns)}{said}."
+    else:
+        text = f"{is_so(subject)} {_from_to(one)}{said}.{gathered([one])}"
+    return Finding(seconds(one.start_ns), "s", large(text), one.supports[:1])
+
+
+def _from_to(one: Stretch) -> str:
+    """Return "from 0:00:30 to 0:00:50", or "at 0:00:30" of what is over within the second."""
+    start, end = clock(one.start_ns), clock(one.end_ns)
+    return f"at {start}" if start == end else f"from {start} to {end}"
 
 
 def _last(index: CaseIndex, subject: Subject, window: Window | None = None) -> Outcome:
@@ -56,13 +67,18 @@ def _last(index: CaseIndex, subject: Subject, window: Window | None = None) -> O
         return lacking
     place = whole(index, window)
     found = [one for one in stretches(index, subject) if one.start_ns < place.end_ns]
+    if subject.change:
+        found = [one for one in found if one.start_ns >= place.start_ns]
     found = [one for one in found if one.end_ns > place.start_ns]
     if not found:
         return _never(index, subject, window)
     one, end = found[-1], min(found[-1].end_ns, place.end_ns)
-    where = "" if window is None else f", the last time {place.says()}"
-    text = f"{subject.phrase} until {clock(end)}, from {clock(one.start_ns)} on{where}."
-    return Finding(seconds(end), "s", _large(text), one.supports[-1:])
+    said = "" if window is None else f", the last time {place.says()}"
+    if subject.change:
+        text = f"{subject.event} for the last time at {clock(one.start_ns)}{said}."
+        return Finding(seconds(one.start_ns), "s", large(text), one.supports[:1])
+    text = f"{is_so(subject)} until {clock(end)}, from {clock(one.start_ns)} on{said}."
+    return Finding(seconds(end), "s", large(f"{text}{gathered([one])}"), one.supports[-1:])
 
 
 def _never(index: CaseIndex, subject: Subject, window: Window | None) -> Outcome:
@@ -70,12 +86,7 @@ def _never(index: CaseIndex, subject: Subject, window: Window | None) -> Outcome
     rests = looked_at(index, subject.kinds, place)
     if not rests:
         return blind(index, place)
-    where = "in this case" if window is None else place.says()
-    return Finding("never", None, f"Never {where}: {subject.phrase}.", rests)
-
-
-def _large(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    return Finding("never", None, f"{large(never(subject, window))}.", rests)
 
 
 def _order(index: CaseIndex, one: Subject, other: Subject, window: Window | None = None) -> Outcome:
@@ -92,14 +103,25 @@ def _order(index: CaseIndex, one: Subject, other: Subject, window: Window | None
         rests = looked_at(index, one.kinds, place)
         if not rests:
             return blind(index, place)
-        text = f"Neither: {one.event} or {other.event} {place.says()}."
+        text = f"Neither: {denied(one.event)}, and {denied(other.event)}, {where(window)}."
         return Finding("neither", None, text, rests)
     begun.sort(key=lambda pair: pair[1].start_ns)
     said = [f"{subject.event} at {clock(at.start_ns)}" for subject, at in begun]
     rests = tuple(at.supports[0] for _, at in begun)
-    only = "" if len(begun) == 2 else "; the other does not"
-    text = f"{_large(', then '.join(said))}{only}."
+    only = "" if len(begun) == 2 else f"; {_not_begun(index, begun[0][0], one, other, place)}"
+    text = f"{large(', then '.join(said))}{only}."
     return Finding(begun[0][0].event, None, text, rests)
+
+
+def _not_begun(
+    index: CaseIndex, begun: Subject, one: Subject, other: Subject, place: Window
+) -> str:
+    """Return why one of two did not begin: it went on from the start, or was not there at all."""
+    left = other if begun is one else one
+    going = [s for s in stretches(index, left) if s.start_ns <= place.start_ns < s.end_ns]
+    if going:
+        return f"{is_so(left)} already at {clock(place.start_ns)}"
+    return denied(left.event)
 
 
 def _next(index: CaseIndex, kind: str, moment: int, subject: Subject | None = None) -> Outcome:
@@ -121,9 +143,12 @@ def _next(index: CaseIndex, kind: str, moment: int, subject: Subject | None = No
     if not begun:
         return _nothing_follows(index, kind, moment)
     start, name, one = min(begun, key=lambda row: row[:2])
-    what = "comes into view" if kind == "instrument" else "is worked on"
-    text = f"{spoken(name)} {what} next after {clock(moment)}, at {clock(start)}."
-    return Finding(spoken(name), None, _large(text), one.supports[:1])
+    said = spoken(name)
+    what = (
+        f"{article(said)} comes into view" if kind == "instrument" else f"the {said} is worked on"
+    )
+    text = f"{what} next after {clock(moment)}, at {clock(start)}."
+    return Finding(said, None, large(text), one.supports[:1])
 
 
 def _kind(kind: str) -> str:
@@ -152,7 +177,7 @@ def _next_phase(index: CaseIndex, kind: str, moment: int) -> Outcome:
         following, then = name, now
     text = f"{spoken(following)} follows, from {clock(then.start_ns)} on."
     rests = (now.supports[0], then.supports[0])
-    return Finding(spoken(following), None, _large(text), rests)
+    return Finding(spoken(following), None, large(text), rests)
 
 
 def _in_a_row(segments: list[Segment]) -> list[tuple[str, Stretch]]:
@@ -174,7 +199,16 @@ def _nothing_follows(index: CaseIndex, kind: str, moment: int) -> Outcome:
     rests = looked_at(index, (_kind(kind),), place)
     if not rests:
         return blind(index, place)
-    return Finding("none", None, f"No further {kind} after {clock(moment)}.", rests)
+    what = {
+        "instrument": "No further instrument comes into view",
+        "target": "Nothing further is worked on",
+    }.get(kind)
+    text = (
+        f"{what} after {clock(moment)}."
+        if what
+        else f"No {kind} follows the one at {clock(moment)}."
+    )
+    return Finding("none", None, text, rests)
 
 
 def _phase_duration(index: CaseIndex, moment: int) -> Outcome:

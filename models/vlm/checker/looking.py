@@ -12,6 +12,7 @@ from videoengine.models.vlm.findings import Window, listed, long, several
 from videoengine.models.vlm.ground import blind, whole
 from videoengine.models.vlm.ground import unknown as not_known
 from videoengine.models.vlm.index import CaseIndex
+from videoengine.models.vlm.phrasing import times
 from videoengine.models.vlm.subjects import (
     Stretch,
     Subject,
@@ -22,7 +23,6 @@ from videoengine.models.vlm.subjects import (
     support_of,
     supports,
 )
-from videoengine.models.vlm.tools_states import times
 from videoengine.models.vlm.tools_times import START_NS
 
 MOST_OTHERS: Final = 3
