@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from videoengine.case import Case
@@ -45,9 +46,14 @@ def choices(case: Case) -> dict[str, tuple[Vocabulary, ...]]:
     return chosen
 
 
-def names_of(case: Case, kind: str, stated: list[str]) -> list[str]:
-    """Return the terms of a kind that a person may choose, and whatever is stated besides."""
-    offered = [label.name for known in choices(case)[kind] for label in known.labels]
+def names_of(case: Case, kind: str, stated: Sequence[str]) -> list[str]:
+    """Return the terms of a kind that a person may choose: of the vocabularies that are stated.
+
+    Where nothing is stated it is the first that the procedure is annotated in.
+    """
+    known = choices(case)[kind]
+    said = [v for v in known if any(label.name in stated for label in v.labels)]
+    offered = [label.name for v in said or known[:1] for label in v.labels]
     return list(dict.fromkeys([*offered, *stated]))
 
 

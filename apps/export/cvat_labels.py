@@ -54,7 +54,7 @@ def labels_of(case: Case, stated: Mapping[str, Sequence[str]]) -> list[CvatLabel
     """
     labels: list[CvatLabel] = []
     for kind in TAGGED:
-        names = names_of(case, kind, list(stated.get(kind, ())))
+        names = names_of(case, kind, stated.get(kind, ()))
         if names:
             labels.append(CvatLabel(kind, True, {NAME: (UNDEFINED, *names)}))
     offered = choices(case)
@@ -65,5 +65,5 @@ def labels_of(case: Case, stated: Mapping[str, Sequence[str]]) -> list[CvatLabel
     if rows or all(offered[part] for part in PARTS):
         terms = {part: (UNDEFINED, *names_of(case, part, parts[part])) for part in PARTS}
         labels.append(CvatLabel("triplet", True, terms))
-    names = names_of(case, "instrument", list(stated.get("instrument", ())))
+    names = names_of(case, "instrument", stated.get("instrument", ()))
     return [*labels, *(CvatLabel(name, False, {}) for name in names)]

@@ -96,8 +96,8 @@ class _Reader:
     def read(self) -> Found:
         """Return what the file says."""
         images = [(image, self._number_of(image)) for image in self.root.iterfind("image")]
-        apart = self._apart(sorted({number for _, number in images if number is not None}))
-        said = FrameStatements(self.target, self.grid, self._step(apart), self.found)
+        apart, step = self._apart(images, "tag"), self._apart(images, "box")
+        said = FrameStatements(self.target, self.grid, self._step(step), self.found)
         for image, number in images:
             self._image(image, number, said)
         for at, track in enumerate(self.root.iterfind("track")):
@@ -110,11 +110,13 @@ class _Reader:
                 said.run(kind, name, first, after, frames[first])
         return said.done(apart)
 
-    def _apart(self, numbers: list[int]) -> int:
-        """Return how many frames lie from one image of the task to the next."""
+    def _apart(self, images: list[tuple[Element, int | None]], what: str) -> int:
+        """Return how many frames lie from one image that carries something to the next."""
         stated = _FILTER.search(next((row.text or "" for row in self._all("frame_filter")), ""))
         if stated:
             return integer_at(stated[1], f"{self.path}, frame_filter", "the step", low=1)
+        carry = (number for image, number in images if image.find(what) is not None)
+        numbers = sorted({number for number in carry if number is not None})
         if self.root.find(f"meta/{OURS}") is not None or len(numbers) < 2:
             return 1
         return median_low([later - one for one, later in itertools.pairwise(numbers)])
@@ -165,8 +167,8 @@ class _Reader:
     def _image(self, image: Element, number: int | None, said: FrameStatements) -> None:
         place = f"{self.path}, image {image.get('name')}"
         for item in image:
-            if not self._readable(item, number) or number is None:
-                continue
+            if not self._readable(item, number) or number is None or item.get("outside") == "1":
+                continue  # Datumaro writes the end of a track as a box of an image
             what = self._what(item.get("label", ""), item, place)
             if what is None:
                 self.found.passed_over[UNCHOSEN] += 1
