@@ -129,3 +129,38 @@ def splat_backward(
     cull: bool = True,
     instruction_set: str = "best",
 ) -> None: ...
+
+PHOTOMETRIC_MAPS: int
+PHOTOMETRIC_STATES: int
+
+def photometric_forward(
+    pictures: Sequence[NDArray[Any] | None],
+    width: int,
+    height: int,
+    weights: Sequence[float],
+    pearson: bool,
+    out: Sequence[NDArray[Any]],
+    instruction_set: str = "best",
+) -> None: ...
+def photometric_backward(
+    pictures: Sequence[NDArray[Any] | None],
+    width: int,
+    height: int,
+    weights: Sequence[float],
+    pearson: bool,
+    kept: Sequence[NDArray[Any]],
+    out: Sequence[NDArray[Any] | None],
+    instruction_set: str = "best",
+) -> None: ...
+def photometric_cuda_scratch(width: int, height: int) -> int: ...
+def photometric_cuda(
+    forward: bool,
+    wide: bool,
+    pictures: Sequence[int],
+    width: int,
+    height: int,
+    weights: Sequence[float],
+    pearson: bool,
+    out: Sequence[int],
+    stream: int,
+) -> None: ...

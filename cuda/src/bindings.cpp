@@ -5,6 +5,7 @@ namespace nb = nanobind;
 
 void bind_color_conversion(nb::module_& module);
 void bind_frame_statistics(nb::module_& module);
+void bind_photometric_loss(nb::module_& module);
 void bind_scene_renderer(nb::module_& module);
 void bind_splat_rasterizer(nb::module_& module);
 
@@ -35,6 +36,7 @@ NB_MODULE(_native, module) {
   module.def("instruction_set", &instruction_set);
   bind_color_conversion(module);
   bind_frame_statistics(module);
+  bind_photometric_loss(module);
   bind_scene_renderer(module);
   bind_splat_rasterizer(module);
 }

@@ -3,6 +3,7 @@
 from videoengine.recon3d.splats.camera import Fisheye, Lamp, SplatCamera
 from videoengine.recon3d.splats.files import read_gaussians, write_gaussians
 from videoengine.recon3d.splats.gaussians import Gaussians
+from videoengine.recon3d.splats.loss import LossWeights, PhotometricLoss, photometric_loss
 from videoengine.recon3d.splats.rasterize import RasterOptions, rasterize
 from videoengine.recon3d.splats.reference import Pictures
 from videoengine.recon3d.splats.rules import Rules
@@ -11,10 +12,13 @@ __all__ = [
     "Fisheye",
     "Gaussians",
     "Lamp",
+    "LossWeights",
+    "PhotometricLoss",
     "Pictures",
     "RasterOptions",
     "Rules",
     "SplatCamera",
+    "photometric_loss",
     "rasterize",
     "read_gaussians",
     "write_gaussians",
