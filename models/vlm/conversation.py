@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -25,6 +26,7 @@ from videoengine.models.vlm.grammar import Reading, read, sentences
 from videoengine.models.vlm.index import CaseIndex
 from videoengine.models.vlm.intents import Ask, Call, again, decide, only_target
 from videoengine.models.vlm.names import Names
+from videoengine.models.vlm.paraphrase import Paraphrases
 from videoengine.models.vlm.phrasing import as_written
 from videoengine.models.vlm.spoken_times import Times
 from videoengine.models.vlm.subjects import NULL, article, spoken, stretches
@@ -94,10 +96,22 @@ class _Before:
 class Conversation:
     """Answers questions about a case, each with what went before in mind."""
 
-    def __init__(self, index: CaseIndex, bus: Bus | None = None) -> None:
-        """Take the index of a case, and the tools; None is what is registered."""
+    def __init__(
+        self,
+        index: CaseIndex,
+        bus: Bus | None = None,
+        paraphrases: Paraphrases | None = None,
+    ) -> None:
+        """Take the index of a case, the tools, and what reads what the grammar does not.
+
+        Args:
+            index: Of the case.
+            bus: None is what is registered.
+            paraphrases: None leaves such a question at `not_understood`.
+        """
         self.index = index
         self.bus = Bus(index) if bus is None else bus
+        self._paraphrases = paraphrases
         self._names = Names(index)
         self._before: _Before | None = None
 
@@ -131,12 +145,32 @@ class Conversation:
             return Unknown("not_observable", UNSEEN), None
         if call is None and re.search(OUTSIDERS, reading.plain):
             return Unknown("not_observable", "Video from inside the body cannot tell that."), None
+        asks = ""
+        if call is None:
+            reading, call, asks = self._paraphrased(parts)
         if call is None:
             return self._lost("This was not understood."), None
         outcome = self.bus.call(call.tool, **call.inputs)
+        if asks:
+            outcome = replace(outcome, text=f'{outcome.text} (Read as: "{asks}")')
         found = outcome if isinstance(outcome, Finding) else None
         self._before = _Before(reading, call, found, self.index.end_ns)
         return outcome, call
+
+    def _paraphrased(self, parts: Sequence[str]) -> tuple[Reading, Call | None, str]:
+        """Return what was said in all, the call that it means, and the question it was taken for.
+
+        What leans on an earlier question is left alone, and so is what no video can tell.
+        """
+        whole = read(" ".join(parts), self._names, self.index.end_ns)
+        leaning = self._before is not None and _leans(whole)
+        barred = unknowable(whole) is not None or re.search(OUTSIDERS, whole.plain)
+        if self._paraphrases is None or leaning or barred:
+            return whole, None, ""
+        meant = self._paraphrases.read(self._anchored(whole))
+        if meant is None:
+            return whole, None, ""
+        return meant.reading, decide(Ask(meant.reading, self.index.end_ns)), meant.asks
 
     def _measured(self, reading: Reading) -> bool:
         """Tell whether a stage measured what the question names."""
