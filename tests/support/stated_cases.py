@@ -102,12 +102,24 @@ def layouts(
 
 @st.composite
 def sayings(
-    draw: st.DrawFn, layout: Layout, *, boxes: bool = False, triplets: bool = True
+    draw: st.DrawFn,
+    layout: Layout,
+    *,
+    boxes: bool = False,
+    triplets: bool = True,
+    tools: tuple[int, int] = (0, 2),
 ) -> list[Said]:
-    """Draw phases that follow one another, instruments with or without boxes, and triplets."""
+    """Draw phases that follow one another, instruments with or without boxes, and triplets.
+
+    Args:
+        layout: The frames.
+        boxes: Whether instruments have boxes.
+        triplets: Whether instruments act.
+        tools: Fewest and most statements of instruments in a stretch.
+    """
     said: list[Said] = []
     phases = vocabulary("cholec80/phase@1").labels
-    tools = vocabulary(INSTRUMENT).labels
+    instruments = vocabulary(INSTRUMENT).labels
     for at, stretch in enumerate(layout.stretches):
         count = len(stretch.stamps) - 1
         first = 0
@@ -119,10 +131,10 @@ def sayings(
                     Said("phase", at, first, last, PhasePayload(label, {str(label.id): 1.0}))
                 )
             first = last + 1
-        for _ in range(draw(st.integers(0, 2))):
+        for _ in range(draw(st.integers(*tools))):
             begin = draw(st.integers(0, count - 1))
             end = draw(st.integers(begin, count - 1))
-            tool = draw(st.sampled_from(tools))
+            tool = draw(st.sampled_from(instruments))
             box = draw(unit_boxes()) if boxes else None
             said.append(Said("instrument", at, begin, end, InstrumentPayload(tool, box)))
             if triplets:
