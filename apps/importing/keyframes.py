@@ -42,8 +42,6 @@ def between(keys: Iterable[Keyframe], step: int, end: int) -> Iterator[tuple[int
         numbers = list(range(left.number, right.number, step))
         if right.box is not None and len(numbers) > 1 and 2 * (right.number - numbers[-1]) < step:
             numbers.pop()  # the next keyframe is this sample, moved a little
-        if right.box is None and numbers[-1] != right.number - 1:
-            numbers.append(right.number - 1)
         for number in numbers:
             part = (number - left.number) / (right.number - left.number)
             yield number, _mixed(left.box, right.box, part)
