@@ -14,6 +14,7 @@ from typing import Any, Final, get_args
 from videoengine.errors import UsageError, nearest
 from videoengine.media_time import clock
 from videoengine.models.vlm.findings import Outcome, Unknown, Window
+from videoengine.models.vlm.ground import unseen
 from videoengine.models.vlm.index import CaseIndex
 from videoengine.models.vlm.subjects import Kind, Subject
 from videoengine.plugins import load, registered
@@ -93,8 +94,8 @@ class Bus:
             )
         given = {key: value for key, value in inputs.items() if value is not None}
         _check(tool, given)
-        beyond = _beyond(self.index, given)
-        return beyond or tool.run(self.index, **given)
+        lost = _beyond(self.index, given) or _outside(self.index, given)
+        return lost or tool.run(self.index, **given)
 
 
 def installed() -> list[Tool]:
@@ -147,6 +148,15 @@ def _beyond(index: CaseIndex, given: Mapping[str, Any]) -> Unknown | None:
                 f"{clock(start)} lies outside of this case, which ends at {clock(index.end_ns)}.",
             )
     return None
+
+
+def _outside(index: CaseIndex, given: Mapping[str, Any]) -> Unknown | None:
+    """Return that a stretch lies out of the body, where what is at work there is asked for."""
+    window = given.get("window")
+    if not isinstance(window, Window):
+        return None
+    kinds = [kind for value in given.values() if isinstance(value, Subject) for kind in value.kinds]
+    return unseen(index, [*kinds, str(given.get("kind", ""))], window)
 
 
 def _named(kind: type[Any]) -> str:

@@ -28,6 +28,7 @@ from videoengine.models.vlm.intents import Ask, Call, again, decide, only_target
 from videoengine.models.vlm.names import Names
 from videoengine.models.vlm.paraphrase import Paraphrases
 from videoengine.models.vlm.phrasing import as_written
+from videoengine.models.vlm.remarks import remarked
 from videoengine.models.vlm.spoken_times import Times
 from videoengine.models.vlm.subjects import NULL, article, spoken, stretches
 
@@ -120,10 +121,9 @@ class Conversation:
         said = _cleaned(question)
         outcome, call = self._answer(said)
         if isinstance(outcome, Finding):
-            text = as_written(f"{outcome.text}{self._spoke(call)}")
-            return Reply(
-                said, text, "answered", outcome.value, outcome.unit, outcome.supports, call
-            )
+            found = remarked(self.index, call, outcome)
+            text = as_written(found.text)
+            return Reply(said, text, "answered", found.value, found.unit, found.supports, call)
         return Reply(said[:LONGEST], outcome.text, outcome.status, None, None, (), call)
 
     def _answer(self, said: str) -> tuple[Outcome, Call | None]:
@@ -243,16 +243,6 @@ class Conversation:
                 window = reading.times.window(self.index.end_ns)
                 return Call("measurement", {"name": name, "window": window})
         return None
-
-    def _spoke(self, call: Call | None) -> str:
-        """Return who spoke for phases, where that is a stage that has seen the whole video."""
-        speaker = self.index.speaker("phase")
-        about = call is not None and (
-            call.inputs.get("kind") == "phase"
-            or "phase" in call.tool
-            or any("phase" in getattr(one, "kinds", ()) for one in call.inputs.values())
-        )
-        return f" (Phases as stated by {speaker}.)" if about and "." in speaker else ""
 
     def _lost(self, why: str) -> Unknown:
         return Unknown("not_understood", f"{why} You could ask: {' '.join(examples(self.index))}")

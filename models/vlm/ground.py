@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from videoengine.media_time import NS_PER_SECOND, clock
 from videoengine.models.vlm.findings import Unknown, Window, listed
 from videoengine.models.vlm.index import CaseIndex, View
+from videoengine.models.vlm.inside import IN_BODY, SEEN
 from videoengine.models.vlm.subjects import CAMERA_OUT, Subject
 from videoengine.timeline import Segment
 
 NEAR_NS: Final = round(0.6 * NS_PER_SECOND)
 """A moment is answered by a sample this close: the slowest stages look once a second."""
+OF_OPERATION: Final = ("procedure", "phase", "step", "instrument", "triplet")
+"""Kinds of which nothing is said where the camera never was in the body."""
+NEVER_INSIDE: Final = "At no time was the camera found in the body"
+SAYS_NOTHING: Final = "nothing is said about the operation"
 KINDS: Final = {
     "instrument": "instruments",
     "triplet": "what instruments do to what",
@@ -38,6 +43,8 @@ def missing(index: CaseIndex, kinds: Sequence[str]) -> Unknown | None:
     """Return why nothing can be said of some kinds of event, or None when all were looked for."""
     for kind in kinds:
         if index.states(kind):
+            if kind in OF_OPERATION and never_inside(index, Window(0, index.end_ns)):
+                return Unknown("not_observable", f"{NEVER_INSIDE}: {SAYS_NOTHING}.")
             continue
         what = KINDS.get(kind, kind)
         for mark in index.marks("refusal"):
@@ -73,6 +80,24 @@ def unknown(index: CaseIndex, subject: Subject) -> Unknown | None:
                 "not_observable",
                 f"The stages of this case do not know {part.term}; stated are: {known}.",
             )
+    return None
+
+
+def never_inside(index: CaseIndex, window: Window) -> bool:
+    """Tell whether a stage looked for the body, and did not find the camera in it."""
+    if not index.states("privacy"):
+        return False
+    start, end = window.start_ns, window.end_ns
+    return not index.segments("privacy", (IN_BODY,), start_ns=start, end_ns=end)
+
+
+def unseen(index: CaseIndex, kinds: Iterable[str], window: Window) -> Unknown | None:
+    """Return that nothing at work can be seen in a stretch, all of it out of the body."""
+    if window.length_ns and not set(kinds).isdisjoint(SEEN) and never_inside(index, window):
+        return Unknown(
+            "not_observable",
+            f"{NEVER_INSIDE} {window.says()}: {SAYS_NOTHING} there.",
+        )
     return None
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,9 +19,10 @@ from typing import Any, Final, Self
 from videoengine import durable
 from videoengine.case import EVENTS, Case
 from videoengine.errors import OutputError
+from videoengine.events import Event
+from videoengine.models.vlm.index_fold import STATEMENTS
 from videoengine.models.vlm.index_rows import (
     SCHEMA,
-    STATEMENTS,
     Reached,
     fill,
     lines,
@@ -29,6 +31,7 @@ from videoengine.models.vlm.index_rows import (
 from videoengine.timeline import Mark, Segment
 
 FILE: Final = "index.sqlite"
+_PEOPLE: Final = re.compile(r"people(?:-([0-9]+))?\.")
 SMOOTHED: Final = ".smoothed"
 """A stage with this ending has seen the whole video: it speaks instead of the one it smooths."""
 
@@ -67,6 +70,29 @@ class Shown:
     epoch: int
     start_ns: int
     end_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a person says in the place of what a stage stated."""
+
+    kind: str
+    name: str
+    """What was stated."""
+    became: str
+    """What stands instead; empty: nothing, or what was said of it in the note."""
+    said: str | None
+    """Of a sentence of the note: what stands in its place; empty: it was struck out."""
+    by: str
+    over: tuple[tuple[str, str], ...]
+    """Earlier corrections in whose place it stands: by whom, and what they made of it."""
+    start_ns: int
+    end_ns: int
+    epoch: int
+    first_key: str
+    last_key: str
+    key: str
+    """Of the `correction`."""
 
 
 class CaseIndex:
@@ -121,10 +147,22 @@ class CaseIndex:
         return tuple(sorted({name for _, name in self._stated.get(kind, ()) if name}))
 
     def speaker(self, kind: str) -> str:
-        """Return the stage that speaks for a kind: a smoothed one before the one it smooths."""
+        """Return the stage that speaks for a kind.
+
+        What the newest person annotated comes first, then what a stage said with hindsight.
+        """
         stages = [stage for stage, _ in self._stated.get(kind, ())]
-        smoothed = [stage for stage in stages if stage.endswith(SMOOTHED)]
-        return (smoothed or stages or [""])[0]
+
+        def rank(stage: str) -> tuple[int, bool]:
+            found = _PEOPLE.match(stage)
+            return (int(found[1] or 1) if found else 0), stage.endswith(SMOOTHED)
+
+        return max(stages, key=rank, default="")
+
+    def annotator(self, stage: str) -> str | None:
+        """Return who annotated what a stage states; None of a stage of models."""
+        name: str | None = self._meta["people"].get(stage)
+        return name
 
     @cached_property
     def epochs(self) -> dict[int, tuple[int, int]]:
@@ -142,7 +180,8 @@ class CaseIndex:
         return [
             name
             for (name,) in self._rows(
-                "SELECT DISTINCT name FROM segments WHERE kind = ? AND stage = ? ORDER BY name",
+                "SELECT name FROM segments WHERE kind = ?1 AND stage = ?2 UNION "
+                "SELECT name FROM corrections WHERE kind = ?1 AND stage = ?2 ORDER BY name",
                 (kind, self.speaker(kind)),
             )
         ]
@@ -210,6 +249,19 @@ class CaseIndex:
             for kind, stage, start, end, epoch, payload, key in self._rows(sql, (kind,))
         ]
 
+    def corrections(self, kind: str) -> list[Change]:
+        """Return what people corrected of a kind, of the stage that speaks for it, in log order."""
+        sql = (
+            "SELECT kind, name, became, said, by, over, start_ns, end_ns, epoch, first_key, "
+            "last_key, key FROM corrections WHERE kind = ? AND (stage = ? OR stage IS NULL)"
+        )
+        return [
+            Change(kind, name, became, said, by, tuple((a, b) for a, b in json.loads(over)), *place)
+            for kind, name, became, said, by, over, *place in self._rows(
+                sql, (kind, self.speaker(kind))
+            )
+        ]
+
     def shown(self) -> list[Shown]:
         """Return the stretches whose pictures may be seen."""
         return [Shown(*row) for row in self._rows("SELECT * FROM shown ORDER BY start_ns")]
@@ -259,6 +311,10 @@ def open_index(case: Case) -> CaseIndex:
             temporary.unlink()
 
 
+def _changes_nothing(event: Event) -> bool:
+    return event.kind in STATEMENTS and event.kind != "correction"
+
+
 def _build(base: sqlite3.Connection, log: Path) -> None:
     base.execute("PRAGMA journal_mode = OFF")
     base.execute("PRAGMA synchronous = OFF")
@@ -290,7 +346,7 @@ def _follows(base: sqlite3.Connection, log: Path, reached: Reached) -> bool:
     if tip is None or tip.hash != reached.tip or last.offset != reached.offset:
         return False
     before = reached.offset
-    if any(event.kind not in STATEMENTS for event in lines(log, reached)):
+    if any(not _changes_nothing(event) for event in lines(log, reached)):
         return False
     if reached.offset != before:
         try:

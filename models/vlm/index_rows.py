@@ -1,4 +1,4 @@
-"""Rows of the index: the Timeline's own folding, drained as it goes, so that memory stays flat."""
+"""Rows of the index: a log read once through, folded as it goes, so that memory stays flat."""
 
 from __future__ import annotations
 
@@ -7,15 +7,24 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from videoengine import log as event_log
 from videoengine.errors import CaseError
 from videoengine.events import Event
-from videoengine.gate import JOIN_PERIODS
-from videoengine.timeline import Mark, Runs, Segment, TimelineBuilder, closed_runs
+from videoengine.models.vlm.corrections import Corrections
+from videoengine.models.vlm.index_fold import (
+    BATCH,
+    STATEMENTS,
+    Fold,
+    Line,
+    write_corrections,
+    write_rows,
+)
+from videoengine.models.vlm.inside import SEEN, InBody
+from videoengine.timeline import Runs, TimelineBuilder, closed_runs
 
-SCHEMA: Final = 2
+SCHEMA: Final = 3
 """A file with another number is built again."""
 TABLES: Final = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT);
@@ -33,6 +42,9 @@ CREATE TABLE marks (
     kind TEXT, stage TEXT, start_ns INTEGER, end_ns INTEGER, epoch INTEGER, payload TEXT,
     key TEXT);
 CREATE TABLE shown (epoch INTEGER, start_ns INTEGER, end_ns INTEGER);
+CREATE TABLE corrections (
+    kind TEXT, stage TEXT, name TEXT, became TEXT, said TEXT, by TEXT, over TEXT, start_ns INTEGER,
+    end_ns INTEGER, epoch INTEGER, first_key TEXT, last_key TEXT, key TEXT);
 CREATE TABLE stated (kind TEXT, stage TEXT, vocabulary TEXT, PRIMARY KEY (kind, stage, vocabulary));
 """
 LOOKUPS: Final = """
@@ -41,20 +53,8 @@ CREATE INDEX views_by_time ON views (stage, start_ns);
 CREATE INDEX boxes_by_time ON boxes (stage, at_ns);
 CREATE INDEX marks_by_kind ON marks (kind, start_ns);
 """
-BATCH: Final = 4096
-"""Events between two writes."""
-STATEMENTS: Final = frozenset(
-    ("question", "answer", "note", "reported", "signature", "audit", "correction")
-)
-"""Kinds that people and the apps append to a finished log: they change no segment."""
+CORRECTION: Final = b'"kind":"correction"'
 _PARTS: Final = ("instrument", "verb", "target")
-
-
-class _Line:
-    """A log line that answers like an Event; building a frozen one costs as much as parsing it."""
-
-    def __init__(self, row: dict[str, Any]) -> None:
-        self.__dict__ = row
 
 
 @dataclass(slots=True)
@@ -99,7 +99,7 @@ def lines(path: Path, reached: Reached, *, only: bytes = b"") -> Iterator[Event]
             reached.events += 1
             if only not in line:
                 continue
-            event = cast("Event", _Line(decode(line.decode())))
+            event = cast("Event", Line(decode(line.decode())))
             reached.tip, reached.epoch, reached.last_ns = event.hash, event.epoch, event.end_ns
             if event.kind in STATEMENTS:
                 reached.said[event.kind] = reached.said.get(event.kind, 0) + 1
@@ -133,19 +133,26 @@ def _fill(base: sqlite3.Connection, path: Path) -> Reached:
     runs = runs_of(path)
     base.executescript(TABLES)
     builder, reached = TimelineBuilder(runs), Reached()
-    instruments = _Instruments(base, builder)
+    spoken = list(lines(path, Reached(), only=CORRECTION))
+    inside, fold = InBody(builder, runs), Fold(base, builder, Corrections(spoken))
     stated: set[tuple[str, str, str]] = set()
+    people: dict[str, str] = {}
     for event in lines(path, reached):
-        kind = event.kind
-        builder.add(event)
-        if kind == "instrument" and builder.speaks(event):
-            instruments.add(event)
+        if event.kind not in SEEN:
+            fold.add(event)
+        for seen in inside.add(event):
+            fold.add(seen)
+        fold.measure(event)
         _state(stated, event)
+        if event.kind == "audit" and event.payload.get("action") == "import":
+            people[event.run_id] = str(event.payload.get("by"))
         if not reached.events % BATCH:
-            _write(base, *builder.drain())
-    instruments.close()
-    timeline = builder.build()
-    _write(base, timeline.segments, timeline.marks)
+            write_rows(base, *builder.drain())
+    for seen in inside.close():
+        fold.add(seen)
+    timeline = fold.close()
+    fold.lengthen()
+    write_corrections(base, timeline, fold.corrections, spoken)
     base.executemany("INSERT INTO stated VALUES (?, ?, ?)", sorted(stated))
     base.executemany(
         "INSERT INTO epochs VALUES (?, ?, ?, ?)",
@@ -164,6 +171,7 @@ def _fill(base: sqlite3.Connection, path: Path) -> Reached:
         "stream_id": timeline.stream_id,
         "end_ns": timeline.end_ns,
         "stages": sorted(runs.by_stage),
+        "people": {s: people[run] for s, run in runs.by_stage.items() if run in people},
     }
     base.executemany(
         "INSERT INTO meta VALUES (?, ?)", [(name, json.dumps(fact)) for name, fact in facts.items()]
@@ -194,120 +202,3 @@ def _state(stated: set[tuple[str, str, str]], event: Event) -> None:
         stated.add((event.kind, event.stage, label["vocabulary"] if label else ""))
     elif event.kind not in ("run", *STATEMENTS):
         stated.add((event.kind, event.stage, ""))
-
-
-def _write(base: sqlite3.Connection, segments: list[Segment], marks: list[Mark]) -> None:
-    base.executemany(
-        "INSERT INTO segments VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            (
-                s.kind, s.stage, s.name, s.start_ns, s.end_ns, s.epoch, s.samples, s.confidence,
-                s.first_key, s.last_key,
-            )
-            for s in segments
-        ],
-    )  # fmt: skip
-    base.executemany(
-        "INSERT INTO marks VALUES (?, ?, ?, ?, ?, ?, ?)",
-        [
-            (m.kind, m.stage, m.start_ns, m.end_ns, m.epoch, json.dumps(m.payload), m.key)
-            for m in marks
-            if m.kind not in STATEMENTS
-        ],
-    )
-
-
-@dataclass(slots=True)
-class _View:
-    """Samples in a row at which the same instruments were seen."""
-
-    epoch: int
-    start_ns: int
-    last_ns: int
-    end_ns: int
-    names: list[str]
-    first_key: str
-    last_key: str
-
-
-class _Instruments:
-    """What was seen together at each sample: the Timeline knows each name alone."""
-
-    def __init__(self, base: sqlite3.Connection, builder: TimelineBuilder) -> None:
-        self._base, self._builder = base, builder
-        self._sample: dict[str, _View] = {}
-        self._held: dict[str, _View] = {}
-        self._rows: list[tuple[Any, ...]] = []
-        self._boxes: list[tuple[Any, ...]] = []
-
-    def add(self, event: Event) -> None:
-        """Take an instrument of a sample."""
-        label = event.payload["label"]
-        name = label["name"] if label else ""
-        sample = self._sample.get(event.stage)
-        if sample is None or (sample.epoch, sample.start_ns) != (event.epoch, event.start_ns):
-            self._end(event.stage)
-            sample = _View(
-                event.epoch, event.start_ns, event.start_ns, event.end_ns, [], event.key, event.key
-            )
-            self._sample[event.stage] = sample
-        if not name:
-            return
-        sample.names.append(name)
-        sample.last_key = event.key
-        box = event.payload.get("box")
-        if box:
-            at_ns = self._builder.case_ns(event.epoch, event.start_ns)
-            end_ns = at_ns + event.end_ns - event.start_ns
-            place = (event.stage, at_ns, end_ns, event.epoch, name, event.payload.get("track"))
-            self._boxes.append((*place, *box, event.key))
-            if len(self._boxes) >= BATCH:
-                self._flush()
-
-    def _end(self, stage: str) -> None:
-        """Put a whole sample to those before it."""
-        sample = self._sample.pop(stage, None)
-        if sample is None:
-            return
-        sample.names.sort()
-        held = self._held.get(stage)
-        period = max(self._builder.period_ns(stage), sample.end_ns - sample.start_ns)
-        if (
-            held is not None
-            and held.names == sample.names
-            and held.epoch == sample.epoch
-            and sample.start_ns - held.last_ns < JOIN_PERIODS * period
-        ):
-            held.last_ns, held.end_ns, held.last_key = (
-                sample.start_ns, sample.end_ns, sample.last_key,
-            )  # fmt: skip
-            return
-        self._keep(stage)
-        self._held[stage] = sample
-
-    def _keep(self, stage: str) -> None:
-        view = self._held.pop(stage, None)
-        if view is not None:
-            start, end = (
-                self._builder.case_ns(view.epoch, ns) for ns in (view.start_ns, view.end_ns)
-            )
-            names = json.dumps(view.names)
-            row = (stage, start, end, view.epoch, names, view.first_key, view.last_key)
-            self._rows.append(row)
-            if len(self._rows) >= BATCH:
-                self._flush()
-
-    def _flush(self) -> None:
-        self._base.executemany("INSERT INTO views VALUES (?, ?, ?, ?, ?, ?, ?)", self._rows)
-        self._base.executemany(
-            "INSERT INTO boxes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", self._boxes
-        )
-        self._rows, self._boxes = [], []
-
-    def close(self) -> None:
-        """Write what is left."""
-        for stage in list(self._sample):
-            self._end(stage)
-        for stage in list(self._held):
-            self._keep(stage)
-        self._flush()

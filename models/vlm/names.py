@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Final
 
 from videoengine.models.vlm.index import CaseIndex
+from videoengine.models.vlm.inside import IN_BODY
 from videoengine.models.vlm.subjects import (
     CAMERA_OUT,
-    IN_BODY,
     NULL,
     Subject,
     article,
@@ -114,11 +114,6 @@ class Names:
                 terms[spoken(name)] = (*terms.get(spoken(name), ()), name)
             self._known[kind] = terms
         return self._known[kind]
-
-    def is_verb(self, word: str) -> bool:
-        """Tell whether a word is a form of a verb, and of nothing else that the case knows."""
-        terms = lexicon().get((plain(word),), ())
-        return bool(terms) and self.best(terms).kind == "verb"
 
     def best(self, terms: tuple[Term, ...]) -> Term:
         """Return which of some terms is meant: one that the case knows before one it does not."""

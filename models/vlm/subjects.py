@@ -11,6 +11,7 @@ from typing import Final, Literal
 from videoengine.media_time import NS_PER_SECOND
 from videoengine.models.vlm.findings import Support, Window, chosen
 from videoengine.models.vlm.index import CaseIndex
+from videoengine.models.vlm.inside import IN_BODY
 from videoengine.timeline import Segment
 
 Kind = Literal[
@@ -19,7 +20,6 @@ Kind = Literal[
 JOIN_NS: Final = 2 * NS_PER_SECOND
 """Two stretches of one thing closer than this are one: it was lost sight of, not gone."""
 CAMERA_OUT: Final = "out_of_body"
-IN_BODY: Final = "in_body"
 NULL: Final = ("null_verb", "null_target")
 
 
