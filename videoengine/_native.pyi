@@ -107,6 +107,41 @@ def camera_project(
 def camera_rays(
     intrinsics: NDArray[np.float64], pixels: NDArray[np.float64], out: NDArray[np.float64]
 ) -> None: ...
+SPLAT_MOST_PAIRS: int
+
+class SplatDeviceJob:
+    def __init__(
+        self,
+        machine: str,
+        stream: int,
+        scene: Sequence[int],
+        count: int,
+        degree: int,
+        shot: Sequence[int],
+        intrinsics: Sequence[float],
+        lamp: Sequence[float],
+        rules: Sequence[float],
+        width: int,
+        height: int,
+        capacity: int,
+        flags: Sequence[bool],
+    ) -> None: ...
+    def set_capacity(self, capacity: int) -> None: ...
+    def bytes(self) -> tuple[int, int, int, int, int]: ...
+    def count(self, front: int, scratch: int) -> None: ...
+    def draw(
+        self, front: int, lists: Sequence[int], counted: int, scratch: int, out: Sequence[int]
+    ) -> None: ...
+    def backward(
+        self,
+        front: int,
+        lists: Sequence[int],
+        scratch: int,
+        gradients: Sequence[int],
+        out: Sequence[int],
+    ) -> None: ...
+
+def splat_device_note(machine: str, stream: int, front: int, ledger: int) -> None: ...
 def splat_forward(
     scene: Sequence[NDArray[Any]],
     shot: Sequence[NDArray[Any]],

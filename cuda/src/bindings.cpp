@@ -7,6 +7,7 @@ void bind_color_conversion(nb::module_& module);
 void bind_frame_statistics(nb::module_& module);
 void bind_photometric_loss(nb::module_& module);
 void bind_scene_renderer(nb::module_& module);
+void bind_splat_device(nb::module_& module);
 void bind_splat_rasterizer(nb::module_& module);
 
 namespace {
@@ -38,5 +39,6 @@ NB_MODULE(_native, module) {
   bind_frame_statistics(module);
   bind_photometric_loss(module);
   bind_scene_renderer(module);
+  bind_splat_device(module);
   bind_splat_rasterizer(module);
 }

@@ -11,14 +11,15 @@ from torch import Tensor
 
 from videoengine import _native
 from videoengine.errors import UsageError
-from videoengine.recon3d.splats import reference
+from videoengine.recon3d.splats import device, reference
 from videoengine.recon3d.splats.camera import SplatCamera
 from videoengine.recon3d.splats.gaussians import Gaussians
 from videoengine.recon3d.splats.reference import Pictures
 from videoengine.recon3d.splats.rules import Rules
+from videoengine.recon3d.splats.workspace import SplatWorkspace
 
 BACKENDS: Final = ("native", "reference")
-INSTRUCTION_SETS: Final = ("best", "baseline", "scalar")
+INSTRUCTION_SETS: Final = ("best", "baseline", "scalar", "emulated")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,12 @@ class RasterOptions:
     cull: bool = True
     """Whether splats visit only tiles that they may touch; without it nothing changes but time."""
     instruction_set: str = "best"
-    """`best`, `baseline`, or `scalar`: compiled without vector instructions, for comparison."""
+    """`best`; `baseline`: on a GPU, as exact as the CPU. For tests on a CPU, `scalar`: compiled
+    without vector instructions; `emulated`: the kernels of a GPU, one thread after the other."""
+    deterministic: bool = False
+    """Whether a GPU sums gradients in a fixed order; a CPU always does."""
+    workspace: SplatWorkspace | None = None
+    """Room on a GPU that is declared once: then a step may be captured in a CUDA graph."""
     rules: Rules = field(default_factory=Rules)
 
     def __post_init__(self) -> None:
@@ -48,9 +54,16 @@ class RasterOptions:
                 )
         if self.capacity < 0:
             raise UsageError("A capacity is negative", got=self.capacity, allowed="0 or more")
+        if self.capacity and self.workspace is not None:
+            raise UsageError(
+                "A capacity is declared twice",
+                got=f"{self.capacity}, and a workspace of {self.workspace.capacity}",
+                allowed="one of them",
+            )
 
 
 DEFAULTS: Final = RasterOptions()
+Drawn = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
 
 
 def rasterize(
@@ -79,10 +92,6 @@ def rasterize(
             0, a log scale above 16, or more pairs than the capacity.
     """
     means = gaussians.means
-    if means.device.type != "cpu":
-        raise UsageError(
-            "The rasterizer runs on the CPU", got=str(means.device), allowed="tensors on the CPU"
-        )
     if background is None:
         background = means.new_zeros(3)
     for name, tensor, shape in (
@@ -96,12 +105,16 @@ def rasterize(
         return reference.render(
             gaussians.tensors, camera_from_world, camera, background, options.rules
         )
+    machine = device.machine_of(means, options.instruction_set)
+    workspace = _workspace(options, machine, means)
     lamp = (0.0, 0.0) if camera.lamp is None else (camera.lamp.distance, camera.lamp.exponent)
     numbers = [camera.fx, camera.fy, camera.cx, camera.cy, *lamp, *options.rules.numbers()]
     if camera.fisheye is not None:
         numbers += camera.fisheye.numbers()
     flags = [int(options.normals), int(options.median), int(options.cull)]
-    flags += [INSTRUCTION_SETS.index(options.instruction_set), options.capacity]
+    flags += [INSTRUCTION_SETS.index(options.instruction_set)]
+    flags += [options.capacity if workspace is None else workspace.capacity]
+    flags += [int(options.deterministic), int(workspace is not None)]
     size = [camera.width, camera.height]
     drawn = _forward(
         *(tensor.contiguous() for tensor in gaussians.tensors),
@@ -112,7 +125,26 @@ def rasterize(
         size,
         flags,
     )
+    if workspace is not None and machine is not None:
+        _note(drawn[5], workspace.ledger, machine)
     return Pictures(*drawn[:5])
+
+
+def _workspace(options: RasterOptions, machine: str | None, means: Tensor) -> SplatWorkspace | None:
+    workspace = options.workspace
+    if workspace is None:
+        return None
+    if machine is None:
+        raise UsageError(
+            "A workspace is a GPU's", got=f"tensors on {means.device}", allowed="workspace=None"
+        )
+    if workspace.ledger.device != means.device:
+        raise UsageError(
+            "The workspace does not go with the means",
+            got=str(workspace.ledger.device),
+            allowed=str(means.device),
+        )
+    return workspace
 
 
 def _check(name: str, tensor: Tensor, shape: tuple[int, ...], means: Tensor) -> None:
@@ -124,7 +156,8 @@ def _check(name: str, tensor: Tensor, shape: tuple[int, ...], means: Tensor) -> 
             got=f"{tensor.dtype} on {tensor.device}",
             allowed=f"{means.dtype} on {means.device}",
         )
-    if not bool(torch.isfinite(tensor.detach()).all()):
+    # a GPU looks for itself: asking it here would wait for it
+    if tensor.device.type == "cpu" and not bool(torch.isfinite(tensor.detach()).all()):
         raise UsageError(f"{name} is not finite", got="NaN or infinity", allowed="finite numbers")
 
 
@@ -134,6 +167,19 @@ def _shot(pose: Tensor, background: Tensor, numbers: Sequence[float]) -> list[An
         for part in ([*numbers[:4], *numbers[13:]], numbers[4:6], numbers[6:13])
     )
     return [part.detach().numpy() for part in (pose, lens, background, lamp, rules)]
+
+
+def _flags(flags: Sequence[int]) -> device.Flags:
+    normals, median, cull, instruction_set, capacity, deterministic, declared = flags
+    return device.Flags(
+        bool(normals),
+        bool(median),
+        bool(cull),
+        INSTRUCTION_SETS[instruction_set],
+        capacity,
+        bool(deterministic),
+        bool(declared),
+    )
 
 
 @torch.library.custom_op("videoengine::splat_rasterize", mutates_args=())
@@ -149,10 +195,13 @@ def _forward(
     numbers: Sequence[float],
     size: Sequence[int],
     flags: Sequence[int],
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Return color, depth, alpha, normal, median, and the pass for the way back."""
+) -> Drawn:
+    """Return color, depth, alpha, normal, median, and the pass for the way back, in three parts."""
     width, height = size
-    normals, median, cull, instruction_set, capacity = flags
+    normals, median, cull, instruction_set, capacity, *_ = flags
+    if device.machine_of(means, INSTRUCTION_SETS[instruction_set]) is not None:
+        on_device = (means, quaternions, log_scales, logits, harmonics)
+        return device.forward(on_device, (pose, background), numbers, size, _flags(flags))
     color, depth, alpha = (means.new_empty(height, width, *rest) for rest in ((3,), (), ()))
     normal = means.new_empty(*((height, width) if normals else (0, 0)), 3)
     middle = means.new_empty((height, width) if median else (0, 0))
@@ -166,7 +215,8 @@ def _forward(
         )  # fmt: skip
     except ValueError as error:
         raise UsageError(str(error)) from error
-    return color, depth, alpha, normal, middle, torch.from_numpy(passed)
+    rest = (means.new_empty(0, dtype=torch.uint8), means.new_empty(0, 0, dtype=torch.int32))
+    return color, depth, alpha, normal, middle, torch.from_numpy(passed), *rest
 
 
 @_forward.register_fake
@@ -182,17 +232,22 @@ def _(
     numbers: Sequence[float],
     size: Sequence[int],
     flags: Sequence[int],
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+) -> Drawn:
     width, height = size
     shape = (height, width)
-    length = torch.library.get_ctx().new_dynamic_size()
+    context = torch.library.get_ctx()
+    there = device.machine_of(means, INSTRUCTION_SETS[flags[3]]) is not None
+    declared = there and bool(flags[6])
+    pairs = flags[4] if declared else context.new_dynamic_size() if there else 0
     return (
         means.new_empty(*shape, 3),
         means.new_empty(shape),
         means.new_empty(shape),
         means.new_empty(*(shape if flags[0] else (0, 0)), 3),
         means.new_empty(shape if flags[1] else (0, 0)),
-        means.new_empty(length, dtype=torch.uint8),
+        means.new_empty(context.new_dynamic_size(), dtype=torch.uint8),
+        means.new_empty(context.new_dynamic_size() if there else 0, dtype=torch.uint8),
+        means.new_empty(1 + flags[5] if there else 0, pairs, dtype=torch.int32),
     )
 
 
@@ -206,9 +261,11 @@ def _backward(
     pose: Tensor,
     background: Tensor,
     passed: Tensor,
-    to_color: Tensor,
-    to_depth: Tensor,
-    to_alpha: Tensor,
+    tiles: Tensor,
+    pairs: Tensor,
+    to_color: Tensor | None,
+    to_depth: Tensor | None,
+    to_alpha: Tensor | None,
     to_normal: Tensor | None,
     numbers: Sequence[float],
     size: Sequence[int],
@@ -219,8 +276,14 @@ def _backward(
     scene = (means, quaternions, log_scales, logits, harmonics)
     out = [torch.empty_like(t) for t in (*scene, pose, background)]
     out.append(means.new_empty(len(means) if absolute else 0, 2))
-    arrays: list[Any] = [t.numpy() for t in out]
     pictures = (to_color, to_depth, to_alpha, to_normal)
+    if device.machine_of(means, INSTRUCTION_SETS[flags[3]]) is not None:
+        kept = (passed, tiles, pairs)
+        wanted = [*out[:7], out[7] if absolute else None]
+        shot = (pose, background)
+        device.backward(scene, shot, kept, pictures, wanted, numbers, size, _flags(flags))
+        return out[0], out[1], out[2], out[3], out[4], out[5], out[6], out[7]
+    arrays: list[Any] = [t.numpy() for t in out]
     _native.splat_backward(
         [t.detach().numpy() for t in scene],
         _shot(pose, background, numbers),
@@ -246,9 +309,11 @@ def _(
     pose: Tensor,
     background: Tensor,
     passed: Tensor,
-    to_color: Tensor,
-    to_depth: Tensor,
-    to_alpha: Tensor,
+    tiles: Tensor,
+    pairs: Tensor,
+    to_color: Tensor | None,
+    to_depth: Tensor | None,
+    to_alpha: Tensor | None,
     to_normal: Tensor | None,
     numbers: Sequence[float],
     size: Sequence[int],
@@ -262,18 +327,36 @@ def _(
 
 def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
     *tensors, absolute, numbers, size, flags = inputs
-    ctx.save_for_backward(*tensors, output[5])
+    ctx.save_for_backward(*tensors, *output[5:])
+    ctx.set_materialize_grads(False)
     ctx.numbers, ctx.size, ctx.flags, ctx.absolute = numbers, size, flags, absolute is not None
-    ctx.mark_non_differentiable(output[4], output[5])
+    ctx.mark_non_differentiable(*output[4:])
 
 
 def _differentiate(
-    ctx: Any, to_color: Tensor, to_depth: Tensor, to_alpha: Tensor, to_normal: Tensor, *_: Any
+    ctx: Any,
+    to_color: Tensor | None,
+    to_depth: Tensor | None,
+    to_alpha: Tensor | None,
+    to_normal: Tensor | None,
+    *_: Any,
 ) -> tuple[Tensor | None, ...]:
-    *tensors, passed = ctx.saved_tensors
+    *tensors, passed, tiles, pairs = ctx.saved_tensors
     pictures = (to_color, to_depth, to_alpha, to_normal if ctx.flags[0] else None)
-    out = _backward(*tensors, passed, *pictures, ctx.numbers, ctx.size, ctx.flags, ctx.absolute)
+    kept = (passed, tiles, pairs)
+    out = _backward(*tensors, *kept, *pictures, ctx.numbers, ctx.size, ctx.flags, ctx.absolute)
     return (*out[:7], out[7] if ctx.absolute else None, None, None, None)
 
 
 _forward.register_autograd(_differentiate, setup_context=_keep)
+
+
+@torch.library.custom_op("videoengine::splat_note", mutates_args=("ledger",))
+def _note(passed: Tensor, ledger: Tensor, machine: str) -> None:
+    """Add what a pass came to to the ledger of a workspace."""
+    device.note(passed, ledger, machine)
+
+
+@_note.register_fake
+def _(passed: Tensor, ledger: Tensor, machine: str) -> None:
+    return None
