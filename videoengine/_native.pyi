@@ -107,6 +107,7 @@ def camera_project(
 def camera_rays(
     intrinsics: NDArray[np.float64], pixels: NDArray[np.float64], out: NDArray[np.float64]
 ) -> None: ...
+
 SPLAT_MOST_PAIRS: int
 
 class SplatDeviceJob:
@@ -165,9 +166,28 @@ def splat_backward(
     instruction_set: str = "best",
 ) -> None: ...
 
+ADAM_CLOCK: int
+ADAM_FAULTS: int
 PHOTOMETRIC_MAPS: int
 PHOTOMETRIC_STATES: int
 
+def adam_step(
+    tensors: Sequence[NDArray[Any] | None],
+    state: Sequence[NDArray[Any] | None],
+    count: int,
+    widths: Sequence[int],
+    numbers: Sequence[float],
+    wide: bool,
+) -> int: ...
+def adam_step_cuda(
+    tensors: Sequence[int],
+    state: Sequence[int],
+    count: int,
+    widths: Sequence[int],
+    numbers: Sequence[float],
+    wide: bool,
+    stream: int,
+) -> None: ...
 def photometric_forward(
     pictures: Sequence[NDArray[Any] | None],
     width: int,

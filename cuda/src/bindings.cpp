@@ -3,6 +3,7 @@
 
 namespace nb = nanobind;
 
+void bind_adam(nb::module_& module);
 void bind_color_conversion(nb::module_& module);
 void bind_frame_statistics(nb::module_& module);
 void bind_photometric_loss(nb::module_& module);
@@ -35,6 +36,7 @@ NB_MODULE(_native, module) {
   module.doc() = "Native operations of videoengine.";
   module.def("built_with_cuda", [] { return kWithCuda; });
   module.def("instruction_set", &instruction_set);
+  bind_adam(module);
   bind_color_conversion(module);
   bind_frame_statistics(module);
   bind_photometric_loss(module);

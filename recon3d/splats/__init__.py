@@ -1,5 +1,6 @@
 """Gaussian splats: their container, and the rasterizer."""
 
+from videoengine.recon3d.splats.adam import AdamRates, SplatAdam
 from videoengine.recon3d.splats.camera import Fisheye, Lamp, SplatCamera
 from videoengine.recon3d.splats.files import read_gaussians, write_gaussians
 from videoengine.recon3d.splats.gaussians import Gaussians
@@ -10,6 +11,7 @@ from videoengine.recon3d.splats.rules import Rules
 from videoengine.recon3d.splats.workspace import SplatWorkspace, StepReport
 
 __all__ = [
+    "AdamRates",
     "Fisheye",
     "Gaussians",
     "Lamp",
@@ -18,6 +20,7 @@ __all__ = [
     "Pictures",
     "RasterOptions",
     "Rules",
+    "SplatAdam",
     "SplatCamera",
     "SplatWorkspace",
     "StepReport",
