@@ -116,6 +116,13 @@ def read_timed(timed: str, times: Times, names: Names) -> Reading:
     return Reading(joined, tuple(subjects), times, plain)
 
 
+def begins_with_verb(text: str, names: Names) -> bool:
+    """Tell whether what stands first is a form of a verb, and no name that begins with one."""
+    words = [w for w in re.findall(r"[a-z0-9]+", text.lower()) if w not in ARTICLES]
+    first = next(iter(_terms(words, names)), "")
+    return isinstance(first, Term) and first.kind == "verb"
+
+
 def _absorbed(words: str) -> str:
     """Return words in which "phase" beside the phase that it speaks of is left out."""
     return re.sub(r"\b(?:phase|step|stage) (?:called |named |of )?(s\d)\b|\b(s\d) (?:phase|step)\b",

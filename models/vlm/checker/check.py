@@ -25,7 +25,7 @@ from videoengine.models.vlm.checker.verdicts import (
 )
 from videoengine.models.vlm.cues import unknowable
 from videoengine.models.vlm.findings import Unknown
-from videoengine.models.vlm.grammar import Reading
+from videoengine.models.vlm.grammar import Reading, begins_with_verb
 from videoengine.models.vlm.index import CaseIndex
 from videoengine.models.vlm.names import Names
 from videoengine.models.vlm.note.people import entries, once
@@ -125,7 +125,12 @@ class Checker:
         return list(left)
 
     def _line(self, line: Piece) -> Iterator[Judged]:
-        ruling = self._note.ruling(line.text)
+        if self._note.claims_nothing(line.text):
+            return
+        bare = self._note.bare(line.text)
+        ruling = self._note.stated(bare)
+        if ruling is None and bare != line.text:
+            ruling = self._note.otherwise(bare)
         if ruling is not None:
             yield _judged(line, ruling)
             return
@@ -142,7 +147,7 @@ class Checker:
         """Return the claims of a sentence, and what the next one may lean on."""
         if len(sentence.text) > LONGEST_SENTENCE:
             return [_judged(sentence, unsupported("The sentence is too long to be read."))], None
-        ruling = self._note.ruling(sentence.text)
+        ruling = self._note.stated(sentence.text)
         if ruling is not None:
             return [_judged(sentence, ruling)], None
         filled = people.reported(sentence.text, self._entries)
@@ -151,6 +156,9 @@ class Checker:
             return [_judged(sentence, ruling)], clause
         if filled is not None:
             return [_judged(sentence, filled[1])], None
+        ruling = self._note.otherwise(sentence.text)
+        if ruling is not None:
+            return [_judged(sentence, ruling)], None
         parts = clauses(sentence)
         if len(parts) > 1:
             return self._parts(parts, before)
@@ -167,7 +175,7 @@ class Checker:
         noun = ""
         for part in parts:
             text = part.text
-            if _VERBAL.match(text) or self._names.is_verb(text.split()[0]):
+            if _VERBAL.match(text) or begins_with_verb(text, self._names):
                 text = f"{noun} {text}" if noun else "? " + text
             ruling, clause = self._clause(text, before)
             if ruling is None:

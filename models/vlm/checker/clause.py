@@ -35,6 +35,9 @@ _PADDING: Final = re.compile(
 )
 _CLOCK: Final = re.compile(r"\d:\d\d|\d ?s(?:ec\w*)?\b")
 _PRONOUN: Final = re.compile(r"^(?:it|they|this one|these|this instrument|this phase)\b")
+_SEEING: Final = re.compile(
+    r"^(?:we|one)(?: can| could)? (?:see|saw|count|counted|observe|observed|note|noted) (.+)$"
+)
 HALF_NS: Final = NS_PER_SECOND // 2
 
 
@@ -86,6 +89,7 @@ def read_clause(text: str, names: Names, end_ns: int, before: Clause | None = No
         subjects = before.subjects[:1]
     words = re.sub(r"\bzz\w+\b", " ", words)
     words = " ".join(_PADDING.sub(" ", " ".join(words.split())).split())
+    words = _SEEING.sub(r"\1 is seen", words)
     if denials > 1 or _OTHER_DENIAL.search(words):
         words = f"? {words}"  # what is denied here is not certain
     return Clause(

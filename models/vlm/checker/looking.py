@@ -7,7 +7,7 @@ from typing import Final
 
 from videoengine.media_time import NS_PER_SECOND, clock
 from videoengine.models.vlm.checker.quantities import Quantity
-from videoengine.models.vlm.checker.verdicts import Ruling, decided, unknown, unsupported
+from videoengine.models.vlm.checker.verdicts import Ruling, decided, unknown
 from videoengine.models.vlm.findings import Window, listed, long, several
 from videoengine.models.vlm.ground import blind, whole
 from videoengine.models.vlm.ground import unknown as not_known
@@ -156,6 +156,22 @@ def edge(index: CaseIndex, subject: Subject, at_ns: int, grain_ns: int, which: s
     return decided(fits, says, near.supports[:1] if not ends else near.supports[-1:])
 
 
+def apart(index: CaseIndex, one: Subject, other: Subject) -> Ruling:
+    """Rule on whether one thing has ended for good before another begins."""
+    both: list[list[Stretch]] = []
+    for subject in (one, other):
+        found = found_in(index, subject, None)
+        if isinstance(found, Ruling):
+            return found
+        if not found:
+            return presence(index, subject, None, denied=False)
+        both.append(found)
+    last, first = both[0][-1], both[1][0]
+    says = f"{one.phrase} until {clock(last.end_ns)}, {other.event} at {clock(first.start_ns)}"
+    rests = (last.supports[-1], first.supports[0])
+    return decided(last.end_ns <= first.start_ns + NS_PER_SECOND, says, rests)
+
+
 def order(index: CaseIndex, one: Subject, other: Subject, *, later: bool, denied: bool) -> Ruling:
     """Rule on which of two things begins first; both must come about."""
     begun: list[Stretch] = []
@@ -191,7 +207,8 @@ def follows(index: CaseIndex, one: Subject, other: Subject, *, denied: bool) -> 
     good = [(a, b) for a, b in mine if b.name in other.names]
     shown = good or mine
     if not shown:
-        return unsupported(f"nothing follows {one.noun}")
+        last = [row for row in rows if row.name in one.names]
+        return decided(denied, f"nothing follows {one.noun}", (support_of(last[-1]),))
     a, b = shown[0]
     says = f"{spoken(a.name)} is followed by {spoken(b.name)} at {clock(b.start_ns)}"
     return decided(bool(good) != denied, says, (support_of(a), support_of(b)))

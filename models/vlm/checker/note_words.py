@@ -9,15 +9,18 @@ from functools import cached_property
 from typing import Final
 
 from videoengine.case import Case
+from videoengine.models.vlm.checker.sentences import lines
 from videoengine.models.vlm.checker.verdicts import Ruling, unsupported
 from videoengine.models.vlm.findings import Support
 from videoengine.models.vlm.index import CaseIndex
 from videoengine.models.vlm.note.compose import compose
 from videoengine.models.vlm.note.document import Rest, Statement
+from videoengine.models.vlm.note.markdown import to_markdown, unescaped
 from videoengine.models.vlm.note.source import NoteLog, read_note_log
 from videoengine.models.vlm.note.template import Template, load_template, template_names
 
 _PLACE: Final = re.compile(r"\\\{([a-z_]+)\\\}")
+_ITEM: Final = re.compile(r"\**(?P<label>[^*]{1,220}?):\*\* (?P<text>.*?)(?: \\?\[[\d, ]+\\?\])?")
 _TERMS: Final = frozenset(["phase", "step", "instrument", "verb", "target", "procedure", "stage"])
 
 
@@ -45,16 +48,30 @@ class NoteWords:
         return [_of(log, load_template(name)) for name in template_names()]
 
     def claims_nothing(self, text: str) -> bool:
-        """Tell whether a line is a title or a fixed phrase of a note."""
+        """Tell whether a line or sentence is one that the file of a note holds in any case."""
         folded = _folded(text)
         return any(folded in known.quiet for known in self._known)
 
-    def ruling(self, text: str) -> Ruling | None:
-        """Return what the note says to a sentence in its words; None: these are not its words."""
+    def bare(self, text: str) -> str:
+        """Return an item of a note's file as its statement: without marks and footnotes."""
+        found = _ITEM.fullmatch(text)
+        if found is None:
+            return text
+        label, said = unescaped(found["label"]), unescaped(found["text"])
+        observed = {_folded(known.template.words["observed"]) for known in self._known}
+        return said if _folded(label) in observed else f"{label}: {said}"
+
+    def stated(self, text: str) -> Ruling | None:
+        """Return that the note says just this, or None."""
         folded = _folded(text)
         for known in self._known:
             if folded in known.exact:
                 return self._supported(known.exact[folded])
+        return None
+
+    def otherwise(self, text: str) -> Ruling | None:
+        """Return what the note says instead of a sentence in its form; None: in no such form."""
+        folded = _folded(text)
         for known in self._known:
             for pattern in _sentence_patterns(known.template):
                 found = pattern.fullmatch(folded)
@@ -90,10 +107,17 @@ def _keys(statement: Statement) -> tuple[str, ...]:
 def _of(log: NoteLog, template: Template) -> _Known:
     note = compose(log, template)
     fields = [field for section in note.sections for field in section.fields]
-    exact = {_folded(s.text): s for field in fields for s in field.statements}
+    exact = {
+        _folded(
+            s.text if s.status == "observed" else f"{note.words['reported_by']} {s.by}: {s.text}"
+        ): s
+        for field in fields
+        for s in field.statements
+    }
+    written = [line for line in to_markdown(note).splitlines() if " <!-- s " not in line]
     titles: Iterable[str] = (
-        note.title, note.disclaimer, *note.words.values(), *(s.title for s in note.sections),
-        *(field.title for field in fields),
+        *note.words.values(), *written, *(piece.text for line in written for piece in lines(line)),
+        *(f"{part}." for part in note.disclaimer.split(".")),
     )  # fmt: skip
     return _Known(template, exact, frozenset(map(_folded, titles)))
 
@@ -109,6 +133,7 @@ def _sentence_patterns(template: Template) -> list[re.Pattern[str]]:
         for name, sentence in template.sentences.items()
         if name != "model"
         for form in (sentence.one, sentence.other)
+        if form.endswith(".")
     }
     ordered = sorted(forms, key=lambda form: -len(re.sub(r"\{[a-z_]+\}", "", form)))
     return [_pattern(form) for form in ordered]

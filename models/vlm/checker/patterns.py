@@ -9,15 +9,18 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from videoengine.models.vlm.checker import rules
+from videoengine.models.vlm.checker import places, rules
 from videoengine.models.vlm.checker.clause import Clause
-from videoengine.models.vlm.checker.rules import SIDE
+from videoengine.models.vlm.checker.places import SIDE
 from videoengine.models.vlm.checker.verdicts import Ruling
 from videoengine.models.vlm.subjects import Subject
 
-BE: Final = r"(?:is|are|was|were|be|been|being|has been|have been|had been|gets?|got|has|have|had)"
+BE: Final = (
+    r"(?:is|are|was|were|be|been|being|has been|have been|had been|gets?|got|has|have|had|"
+    r"can be|could be)"
+)
 SEEN: Final = (
-    r"(?:(?:seen|visible|in view|in use|in picture|in image|present|shown|"
+    r"(?:(?:seen|visible|in view|in use|in picture|in image|in field|present|shown|"
     r"used|observed|identified|noted|detected|recognized|under way|underway|performed|done|found|"
     r"carried out|employed|applied|on screen|at work|active|in progress|there|stated))"
 )
@@ -32,7 +35,8 @@ ENDS: Final = (
     r"leaves? view|left view|removed|withdrawn|concluded|concludes)"
 )
 WHO: Final = (
-    r"(?:(?:image|picture|camera|scope|endoscope|laparoscope|colonoscope|view|phase|step|there) )?"
+    r"(?:(?:image|picture|camera|scope|endoscope|laparoscope|colonoscope|view|phase|step|there|"
+    r"(?:surgeon|team|operator) (?:is|was) in) )?"
 )
 S0: Final = rf"{WHO}(?:{BE} )?s0"
 IS: Final = rf"(?: {BE})?(?: (?:{SEEN}|{SHOWS}))?"
@@ -77,11 +81,12 @@ def _within_phase(clause: Clause) -> tuple[Clause, str]:
 
 def _rows() -> list[tuple[str, rules.Rule]]:
     n = r"q\d+"
-    often = rf"(?:on )?{n} (?:separate |different )?(?:times|occasions|stretches|instances)"
+    often = rf"(?:on )?{n} (?:separate |different )?(?:times?|occasions?|stretch(?:es)?|instances?)"
     there = rf"(?:there {BE} )?"
+    crew = r"(?:surgeon|team|operator)"
     put = r"(?:placed|applied|set|fired)"
     at_once = r"(?:together|simultaneously|at once|at same time|concurrently)"
-    how = r"(?P<how>before|after|earlier than|later than)"
+    how = r"(?:(?:comes?|came) )?(?P<how>before|after|earlier than|later than)"
     soon = r"(?:immediately |directly )?"
     half = rf"(?P<side>(?:{SIDE})(?: (?:{SIDE}))?)(?: (?:half|side|part|quadrant|corner|area))?"
     where = r"(?P<how>left|right|above|below|higher|lower|under|beneath)"
@@ -94,8 +99,13 @@ def _rows() -> list[tuple[str, rules.Rule]]:
         (rf"{S0}(?: {BE})? {first} (?:{SEEN}|{SHOWS}|{BEGINS})", rules.edge("first")),
         (rf"{S0} {first} {BE}(?: (?:{SEEN}|{BEGINS}))?", rules.edge("first")),
         (rf"{S0}(?: {BE})? {last} (?:{SEEN}|{SHOWS})", rules.edge("last")),
-        (rf"{S0}(?: {BE})?(?: {SEEN})? (?:for )?(?:first|initial) time", rules.edge("first")),
+        (rf"{S0}(?: {BE})?(?: (?:{SEEN}|{BEGINS}))? (?:for )?(?:first|initial) time",
+         rules.edge("first")),
         (rf"{S0}(?: {BE})?(?: {SEEN})? (?:for )?(?:last|final) time", rules.edge("last")),
+        (rf"(?:first appearance of s0 {BE}|s0 (?:makes?|made) (?:its )?first appearance)",
+         rules.edge("first")),
+        (rf"(?:last appearance of s0 {BE}|s0 (?:makes?|made) (?:its )?last appearance)",
+         rules.edge("last")),
         (rf"{S0}(?: {BE})? {BEGINS}", rules.edge("begin")),
         (rf"{S0}(?: {BE})? {BEGINS}", rules.begin_without_time),
         (rf"{S0}(?: {BE})? {ENDS}", rules.edge("end")),
@@ -111,6 +121,8 @@ def _rows() -> list[tuple[str, rules.Rule]]:
         (rf"{S0}{IS} {often}", rules.occasions),
         (rf"{S0}{IS} in {n} stretches", rules.occasions),
         (rf"{there}{n} s0(?: {BE})?(?: (?:{put}|{SEEN}))?", rules.things),
+        (rf"{there}(?:total of )?{n} s0 {BE} {put}(?: by (?:{crew}))?",
+         rules.things),
         (rf"{there}{n} s0 {BE} {put} on s1", rules.things),
         (rf"{there}(?P<q>{n} )?(?:(?:different|distinct|kinds of|types of) )?"
          rf"(?P<kind>instruments?|tools?|phases?){IS}", rules.kinds),
@@ -121,12 +133,22 @@ def _rows() -> list[tuple[str, rules.Rule]]:
         (rf"s0{IS} (?:at same time as|while) s1{IS}", rules.together),
         (rf"{WHO}{LISTED}{IS}", rules.each),
         (rf"{S0}{IS}(?: {BEGINS})? {how} s1{IS}(?: {BEGINS})?", rules.ordered),
-        (r"s0 (?P<how>precedes|preceded) s1", rules.ordered),
-        (rf"s0 (?:{BE} )?{soon}(?P<how>followed by) s1", rules.follows),
-        (rf"s0 {soon}(?P<how>follows|followed|comes after|came after) s1", rules.follows),
-        (rf"{TIP}s0(?: {BE})?(?: {SEEN})? (?:in|on|at) {half}{PICTURE}", rules.half),
+        (rf"{S0} (?P<how>precedes|preceded) s1", rules.ordered),
+        (r"first (?:comes?|came) s0 (?:and )?then (?:comes? |came )?s1", rules.ordered),
+        (rf"{S0} (?:{BE} )?{ENDS} before s1(?: {BE})?(?: {BEGINS})?", rules.ended_before),
+        (rf"after s0 (?:{crew}|operation|procedure) (?:moved|proceeded|went)(?: on)? to s1",
+         rules.follows),
+        (rf"{S0} (?:{BE} )?{soon}(?P<how>followed by) s1", rules.follows),
+        (rf"{S0} {soon}(?P<how>follows|followed) s1", rules.follows),
+        (rf"s0 {BE} (?:used|employed|applied) (?:to|for) s1", rules.acted),
+        (rf"(?:using|with) s0(?: {BE})?", rules.acting),
+        (rf"it {BE} s0 that s1", rules.acted),
+        (rf"(?:operation|procedure|surgery) {BE} (?:completed|performed|done|carried out) s0",
+         rules.without),
+        (rf"{TIP}s0(?: tip)?(?: (?:{BE}|lies|lay|sits|points|pointed))?(?: {SEEN}| located)? "
+         rf"(?:in|on|at|into) {half}{PICTURE}", places.half),
         (rf"{TIP}s0 {BE} (?:further |farther )?(?:to )?{where} (?:than |of |to )?(?:that of )?"
-         rf"{TIP}s1(?: {BE})?{PICTURE}", rules.beside),
+         rf"{TIP}s1(?: {BE})?{PICTURE}", places.beside),
         (rf"{this}{name}{IS}", rules.procedure),
         (r"(?P<name>[a-z][a-z ]{1,40}?) (?:is|was|measures|measured) q\d+ "
          r"(?P<unit>[a-z]{1,12})", rules.measured),

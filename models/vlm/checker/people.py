@@ -32,7 +32,8 @@ _VOLUME: Final = re.compile(
 )
 _CASE_ID: Final = re.compile(
     r"\bcase(?: id| identifier| number| no\.?| nr\.?)?\s*[:#=]?\s+"
-    r"(?=[\w-]*\d)([0-9A-Za-z][\w-]{3,63})"
+    r"(?=[\w-]*\d)([0-9A-Za-z][\w-]{3,63})",
+    re.I,
 )
 
 
@@ -47,7 +48,10 @@ def aliases() -> dict[str, str]:
 @functools.cache
 def _patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
     names = "|".join(map(re.escape, aliases()))
-    stated = rf"(?:the |an? |our )?(?P<field>{names})(?:'s name| name)?{_IS}(?P<value>\S.*)"
+    stated = (
+        rf"(?:the |an? |our )?(?P<field>{names})(?:'s name| name)?(?:{_IS}|\s+(?=\d))"
+        r"(?P<value>\S.*)"
+    )
     no = r"(?:there (?:was|were|is|are) )?(?:no|without(?: any)?) (?:other )?"
     denied = rf"{no}(?P<field>{names})\b(?: (?:was|were))?(?: (?:noted|observed|seen|reported))?"
     return re.compile(stated), re.compile(denied)

@@ -15,7 +15,6 @@ from videoengine.models.vlm.checker.verdicts import Ruling, decided, unknown, un
 from videoengine.models.vlm.findings import Unknown, Window, listed
 from videoengine.models.vlm.subjects import Subject, spoken, support_of
 
-SIDE: Final = r"upper|lower|left|right|top|bottom"
 LEAVES: Final = r"\b(?:leaves?|left|exits?|exited|enters?|entered|pulled|taken|withdrawn)\b"
 TARGET_ALONE: Final = "an instrument working on"
 """How the phrase of a target begins of which nothing is said that is done to it."""
@@ -253,8 +252,20 @@ def ordered(case: Facts, clause: Clause, found: re.Match[str]) -> Ruling | None:
     if len(clause.subjects) != 2 or clause.relation:
         return None
     one, other = clause.subjects
-    later = found["how"] in ("after", "follows", "followed", "later than")
+    later = found.groupdict().get("how") in ("after", "later than")
     return looking.order(case.bus.index, one, other, later=later, denied=clause.denied)
+
+
+def ended_before(case: Facts, clause: Clause, _: re.Match[str]) -> Ruling | None:
+    """Rule on whether the last of one thing ends before the first of another begins."""
+    if len(clause.subjects) != 2 or clause.relation or clause.denied:
+        return None
+    return looking.apart(case.bus.index, *clause.subjects)
+
+
+def without(case: Facts, clause: Clause, found: re.Match[str]) -> Ruling | None:
+    """Rule on "the operation was completed without a hook"."""
+    return _so(case, clause, clause.subjects[0]) if clause.denied else None
 
 
 def follows(case: Facts, clause: Clause, found: re.Match[str]) -> Ruling | None:
@@ -262,44 +273,31 @@ def follows(case: Facts, clause: Clause, found: re.Match[str]) -> Ruling | None:
     if len(clause.subjects) != 2 or clause.relation:
         return None
     one, other = clause.subjects
-    if found["how"] in ("follows", "followed", "comes after", "came after"):
+    if found.groupdict().get("how") in ("follows", "followed"):
         one, other = other, one
     return looking.follows(case.bus.index, one, other, denied=clause.denied)
 
 
-def half(case: Facts, clause: Clause, found: re.Match[str]) -> Ruling | None:
-    """Rule on where a tip is; a place without a time is no claim that can be looked up."""
-    at, subject = clause.moment(), clause.subjects[0]
-    if at is None or len(clause.subjects) != 1:
-        return unsupported("A place in the picture changes all the time: the claim names none.")
-    outcome = case.bus.call("where", subject=subject, moment=at)
-    if isinstance(outcome, Unknown):
-        return unknown(outcome)
-    same = {"top": "upper", "bottom": "lower"}
-    claimed = [same.get(side, side) for side in re.findall(SIDE, found["side"])]
-    holds = set(claimed) <= set(str(outcome.value).split())
-    return decided(holds != clause.denied, outcome.text, outcome.supports)
+def acting(case: Facts, clause: Clause, _: re.Match[str]) -> Ruling | None:
+    """Rule on "using the hook, the gallbladder was dissected"."""
+    subject = clause.subjects[0]
+    named = subject.kind == "triplet" and subject.noun != "an instrument"
+    whole = named and subject.term.split()[-1] not in ("work", "on")
+    return _so(case, clause, subject) if whole else None
 
 
-_BESIDE: Final = {
-    "left": "left", "right": "right", "above": "higher", "higher": "higher", "below": "lower",
-    "lower": "lower", "under": "lower", "beneath": "lower",
-}  # fmt: skip
-
-
-def beside(case: Facts, clause: Clause, found: re.Match[str]) -> Ruling | None:
-    """Rule on where one tip is, seen from another."""
-    at = clause.moment()
+def acted(case: Facts, clause: Clause, _: re.Match[str]) -> Ruling | None:
+    """Rule on "the hook was used to dissect the gallbladder"."""
     if len(clause.subjects) != 2:
         return None
-    if at is None:
-        return unsupported("A place in the picture changes all the time: the claim names none.")
-    one, other = clause.subjects
-    relation = _BESIDE[found["how"]]
-    outcome = case.bus.call("whose", one=one, other=other, relation=relation, moment=at)
-    if isinstance(outcome, Unknown):
-        return unknown(outcome)
-    return decided((outcome.value == one.term) != clause.denied, outcome.text, outcome.supports)
+    tool, action = clause.subjects
+    if tool.kind != "instrument" or action.kind != "triplet" or action.noun != "an instrument":
+        return None
+    names = tuple(n for n in action.names if n and spoken(n.split(", ")[0]) == tool.term)
+    known = names or (("",) if action.names and tool.names else ())
+    event = f"{tool.noun} begins {action.state}"
+    phrase = f"{tool.noun} {action.state}"
+    return _so(case, clause, Subject("triplet", known, tool.noun, action.state, event, phrase))
 
 
 def procedure(case: Facts, clause: Clause, found: re.Match[str]) -> Ruling | None:
