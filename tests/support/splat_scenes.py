@@ -45,7 +45,8 @@ def odd(count: int, seed: int) -> Gaussians:
     scene.log_scales[pick == 0] = torch.tensor([1.5, -6.0, -6.0])
     scene.log_scales[pick == 1] = 1.0
     scene.log_scales[pick == 2] = -9.0
-    scene.logits[pick == 3] = math.log(1 / 254) + 0.01 * torch.randn(int((pick == 3).sum()))
+    faint = torch.randn(int((pick == 3).sum()), generator=draws)
+    scene.logits[pick == 3] = math.log(1 / 254) + 0.01 * faint
     scene.means[pick == 4, 2] = 0.012
     return scene
 

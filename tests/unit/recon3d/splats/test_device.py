@@ -16,6 +16,7 @@ torch = pytest.importorskip("torch")
 
 # ruff: noqa: E402
 from support.splat_scenes import PICTURES, Drawn, drawn, needles, odd, off, plain, pose_of
+from torch import Tensor
 
 from videoengine.errors import UsageError
 from videoengine.recon3d.splats import (
@@ -217,6 +218,22 @@ def test_a_captured_step_with_no_gaussian_has_no_nan_gradient(
         room.check()
 
 
+def test_nothing_is_written_beside_its_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    fences: list[Tensor] = []
+
+    def fenced(like: Tensor, size: int) -> Tensor:
+        room = torch.full((size + 512,), 0x5A, dtype=torch.uint8, device=like.device)
+        fences.extend((room[:256], room[256 + size :]))
+        return room[256 : 256 + size]
+
+    monkeypatch.setattr(device, "_room", fenced)
+    for options in (KERNELS, FIXED, replace(FIXED, workspace=SplatWorkspace(3001, "cpu"))):
+        found = drawn(odd(97, 4), CAMERA, options)
+        assert same_pictures(found, drawn(odd(97, 4), CAMERA, CPU))
+    assert len(fences) == 2 * 5 * 3
+    assert all(bool((fence == 0x5A).all()) for fence in fences)
+
+
 def test_the_operators_pass_the_checks_of_torch() -> None:
     torch.use_deterministic_algorithms(False)  # opcheck compares what is empty as well
     scene = plain(12, degree=1, seed=2).map(lambda t: t.requires_grad_())
@@ -231,7 +248,7 @@ def test_the_operators_pass_the_checks_of_torch() -> None:
 
 
 def test_double_numbers_and_unknown_devices_are_refused() -> None:
-    scene = plain(4).map(torch.Tensor.double)
+    scene = plain(4).map(Tensor.double)
     with pytest.raises(UsageError, match=r"take single numbers; got torch\.float64"):
         rasterize(scene, CAMERA, pose_of().double(), options=KERNELS)
     elsewhere = Gaussians(*(t.to("meta") for t in plain(4).tensors))
