@@ -11,14 +11,14 @@ from torch import Tensor
 
 from videoengine import _native
 from videoengine.errors import UsageError
-from videoengine.recon3d.splats import device, reference
+from videoengine.recon3d.splats import device, peer, reference
 from videoengine.recon3d.splats.camera import SplatCamera
 from videoengine.recon3d.splats.gaussians import Gaussians
 from videoengine.recon3d.splats.reference import Pictures
 from videoengine.recon3d.splats.rules import Rules
 from videoengine.recon3d.splats.workspace import SplatWorkspace
 
-BACKENDS: Final = ("native", "reference")
+BACKENDS: Final = ("native", "reference", "gsplat")
 INSTRUCTION_SETS: Final = ("best", "baseline", "scalar", "emulated")
 
 
@@ -27,7 +27,8 @@ class RasterOptions:
     """What is drawn, and by whom."""
 
     backend: str = "native"
-    """`native`; or `reference`: plain torch, whose memory grows with Gaussians times pixels."""
+    """`native`; `reference`: plain torch, whose memory grows with Gaussians times pixels; or
+    `gsplat`: where it is installed, on a CUDA device, without normals, median and `absolute`."""
     normals: bool = False
     """Whether normals are drawn; else they are empty (0, 0, 3)."""
     median: bool = False
@@ -105,6 +106,9 @@ def rasterize(
         return reference.render(
             gaussians.tensors, camera_from_world, camera, background, options.rules
         )
+    if options.backend == "gsplat":
+        _refuse_of_peer(options, absolute)
+        return peer.render(gaussians, camera_from_world, camera, background, options.rules)
     machine = device.machine_of(means, options.instruction_set)
     workspace = _workspace(options, machine, means)
     lamp = (0.0, 0.0) if camera.lamp is None else (camera.lamp.distance, camera.lamp.exponent)
@@ -128,6 +132,20 @@ def rasterize(
     if workspace is not None and machine is not None:
         _note(drawn[5], workspace.ledger, machine)
     return Pictures(*drawn[:5])
+
+
+def _refuse_of_peer(options: RasterOptions, absolute: Tensor | None) -> None:
+    for name, asked in (
+        ("normals", options.normals),
+        ("median", options.median),
+        ("absolute", absolute is not None),
+        ("capacity", options.capacity > 0),
+        ("workspace", options.workspace is not None),
+    ):
+        if asked:
+            raise UsageError(
+                f"gsplat has no {name} of ours", got=f"{name} given", allowed="backend='native'"
+            )
 
 
 def _workspace(options: RasterOptions, machine: str | None, means: Tensor) -> SplatWorkspace | None:

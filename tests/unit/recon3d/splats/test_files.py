@@ -67,23 +67,6 @@ def test_a_ply_has_the_layout_of_the_field(tmp_path: Path) -> None:
     assert row["rot_0"] == float(scene.quaternions[1, 0])
 
 
-def test_another_reader_finds_the_same_numbers(tmp_path: Path) -> None:
-    plyfile = pytest.importorskip("plyfile", reason="pip install plyfile: a second reader")
-    scene, path = made(40, degree=3), tmp_path / "scene.ply"
-    write_gaussians(scene, path)
-    vertex = plyfile.PlyData.read(path)["vertex"]
-    assert len(vertex.properties) == 62
-    for names, wanted in (
-        (["x", "y", "z"], scene.means),
-        ([f"rot_{i}" for i in range(4)], scene.quaternions),
-        ([f"scale_{i}" for i in range(3)], scene.log_scales),
-        (["opacity"], scene.logits[:, None]),
-        ([f"f_dc_{i}" for i in range(3)], scene.harmonics[:, 0]),
-        ([f"f_rest_{i}" for i in range(45)], scene.harmonics[:, 1:].transpose(1, 2).flatten(1)),
-    ):
-        assert np.array_equal(np.stack([vertex[name] for name in names], axis=1), wanted.numpy())
-
-
 def test_properties_may_stand_in_any_order_and_width(tmp_path: Path) -> None:
     names = ["opacity", "rot_3", "rot_2", "rot_1", "rot_0", "scale_0", "scale_1", "scale_2"]
     names += ["f_dc_2", "f_dc_1", "f_dc_0", "z", "y", "x", "id"]
