@@ -73,7 +73,6 @@ class _Log:
     periods_ns: dict[str, int]
     zero_ns: int
     end_ns: int
-    frame_ns: int
 
     @classmethod
     def read(cls, case: Path) -> _Log:
@@ -89,16 +88,12 @@ class _Log:
             if name is not None:
                 named.setdefault(name, []).append(event)
         zero = next(e["start_ns"] for e in lines if e["run_id"] == closed["run_id"])
-        lengths = [
-            e["end_ns"] - e["start_ns"] for e in rows if e["kind"] not in ("phase", "procedure")
-        ]
         stages = closed["payload"]["stages"].items()
         return cls(
             named,
             {name: round(NS / float(row.get("rate_hz", 1.0))) for name, row in stages},
             zero,
             max(e["end_ns"] for e in lines) - zero,
-            min(lengths, default=0),
         )
 
     def counted(self, events: Iterable[dict[str, Any]]) -> Count:
@@ -108,7 +103,7 @@ class _Log:
         for event in events:
             step = self.periods_ns.get(event["stage"].split(".")[0], NS)
             start, end = event["start_ns"] - self.zero_ns, event["end_ns"] - self.zero_ns
-            reach = min(self.end_ns, end + max(0, step - self.frame_ns))
+            reach = min(self.end_ns, max(end, start + step))
             if last is not None and start - last < BRIDGED * max(step, end - start):
                 begun, reached = count.stretches.pop()
                 count.stretches.append((begun, max(reach, reached)))

@@ -15,12 +15,13 @@ from videoengine.case import Case
 from videoengine.errors import CaseError, OutputError, UsageError
 from videoengine.events import Draft
 from videoengine.models.vlm.note.compose import EDITED, SIGNED, compose
+from videoengine.models.vlm.note.corrected import SUBJECT
 from videoengine.models.vlm.note.document import Note, State
 from videoengine.models.vlm.note.edit import LARGEST_BYTES, Change, changes, written
 from videoengine.models.vlm.note.html import to_html
 from videoengine.models.vlm.note.markdown import to_markdown
 from videoengine.models.vlm.note.people import check_name, check_value
-from videoengine.models.vlm.note.source import read_note_log
+from videoengine.models.vlm.note.source import NoteLog, read_note_log
 from videoengine.models.vlm.note.template import Template, load_template, template_names
 from videoengine.payloads import CorrectionPayload, NotePayload, ReportedPayload, SignaturePayload
 
@@ -52,8 +53,8 @@ def note(case: Case | str | Path, *, template: str | Path | None = None) -> Note
         CaseError: The analysis has not finished, or the log is damaged.
         UsageError: There is no such template, or it is not one.
     """
-    opened = case if isinstance(case, Case) else Case.open(case)
-    return compose(read_note_log(opened), _template(opened, template))
+    log = read_note_log(case if isinstance(case, Case) else Case.open(case))
+    return compose(log, _template(log, template))
 
 
 def write_note(
@@ -91,8 +92,9 @@ def write_note(
         _refuse_loss(opened.path / FILE, made, target)
         return _write(target, made, ())
     with Case.open_for_writing(case) as opened:
-        chosen = _template(opened, template or _written_with(edit or opened.path / FILE))
-        made = compose(read_note_log(opened), chosen)
+        log = read_note_log(opened)
+        chosen = _template(log, template or _written_with(edit or opened.path / FILE))
+        made = compose(log, chosen)
         changed: tuple[str, ...] = ()
         if edit is not None:
             made, changed = _edit(opened, made, chosen, Path(edit), name)
@@ -103,13 +105,13 @@ def write_note(
         return _write(target, made, changed)
 
 
-def _template(case: Case, template: str | Path | None) -> Template:
+def _template(log: NoteLog, template: str | Path | None) -> Template:
     """Return the template asked for, or the one that people last worked with."""
     if template is not None:
         return load_template(template)
     newest: str | None = None
-    for event in case.events("note", verify=False):
-        value = event.payload.get("value")
+    for event in log.spoken:
+        value = event.payload.get("value") if event.kind == "note" else None
         if isinstance(value, dict) and isinstance(value.get("template"), str):
             newest = value["template"]
     if newest is None:
@@ -216,6 +218,12 @@ def _drafts(change: Change, by: str) -> Iterator[Draft]:
         yield Draft("correction", CorrectionPayload(was.rests[0].events[0], row, by))
     else:
         assert was.event is not None
+        if text and (was.subject or "").startswith(SUBJECT):
+            raise UsageError(
+                f"The correction of an event was changed as text in {change.field}",
+                got=repr(text[:60]), allowed="the item as it is, or none",
+                remedy="Say it anew: videoengine report CASE --correct KEY label=TERM --by NAME",
+            )  # fmt: skip
         said: dict[str, Any] = {"value": text} if text else dict(WITHDRAWN)
         yield Draft("correction", CorrectionPayload(was.event, said, by))
 

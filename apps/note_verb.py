@@ -8,6 +8,7 @@ from typing import Annotated, Final
 import typer
 
 from videoengine.apps.console import show, show_json
+from videoengine.errors import UsageError
 
 CaseDir = Annotated[Path, typer.Argument(metavar="CASE", help="A case directory.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else.")]
@@ -18,19 +19,30 @@ TEMPLATE_HELP: Final = "en, de, es or a .toml file."
 def report(
     case: CaseDir,
     said: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(metavar="FIELD=VALUE…", help="FIELD= takes back what you said about it."),
-    ],
+    ] = None,
     by: By = None,
+    correct: Annotated[
+        str | None,
+        typer.Option(metavar="KEY", help="Of this event: label=TERM instead, or nothing at all."),
+    ] = None,
+    through: Annotated[
+        str | None, typer.Option(metavar="KEY", help="With --correct: and all up to this one.")
+    ] = None,
     template: Annotated[
         str, typer.Option(metavar="FILE", help=f"Whose fields: {TEMPLATE_HELP}")
     ] = "en",
     json: Json = False,
 ) -> int:
-    """Report what people know and video does not: blood loss, specimens, diagnoses."""
+    """Report what people know and video does not; correct what a model stated."""
+    if correct is not None:
+        return _correct(case, correct, said or [], by, through, json=json)
+    if through is not None:
+        raise UsageError("--through goes with --correct", got="--through", allowed="both")
     from videoengine.apps.people import report as append
 
-    done = append(case, said, by=by, template=template)
+    done = append(case, said or [], by=by, template=template)
     if json:
         show_json(done)
         return 0
@@ -39,6 +51,19 @@ def report(
     if done.withdrawn:
         show(f"taken back {', '.join(done.withdrawn)}")
     show(f"note       videoengine note {case}")
+    return 0
+
+
+def _correct(
+    case: Path, event: str, said: list[str], by: str | None, through: str | None, *, json: bool
+) -> int:
+    from videoengine.apps.corrections import correct as append
+
+    done = append(case, event, said, by=by, through=through)
+    if json:
+        show_json(done)
+        return 0
+    show(f"corrected  {done.was or done.about[:12]}: {done.becomes or 'withdrawn'}")
     return 0
 
 

@@ -32,7 +32,8 @@ from videoengine.canonical import digest
 from videoengine.errors import UsageError
 from videoengine.media_time import NS_PER_SECOND
 from videoengine.models.backbones.extras import require
-from videoengine.models.vlm.note.source import SEEN, read_note_log
+from videoengine.models.vlm.inside import SEEN
+from videoengine.models.vlm.note.source import read_note_log
 from videoengine.timeline import Mark, Segment
 
 SR_SERIES: Final = Series(

@@ -26,6 +26,8 @@ LABELS: Final[dict[str, tuple[str, ...]]] = {
 }
 """What may be corrected: kinds, and the fields of their payloads that hold a label."""
 WITHDRAWN: Final = "withdrawn"
+CORRECTION: Final = b'"kind":"correction"'
+"""In every line of a log that holds one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,14 @@ class Correction:
         if event.kind == "instrument":  # that it was looked for stays
             return {**event.payload, "label": None, "box": None}
         return None
+
+    def became(self, kind: str, name: str) -> str:
+        """Return what it makes of a name; nothing where it takes it away."""
+        if not self.change:
+            return ""
+        stated = zip(LABELS[kind], name.split(", "), strict=False)
+        labels = dict(stated) | {part: str(row["name"]) for part, row in self.change.items()}
+        return ", ".join(labels.get(part, "") for part in LABELS[kind])
 
 
 @dataclass(slots=True)
@@ -134,8 +144,7 @@ class Corrections:
         place = (last.key, name, event.epoch)
         row = self._rows.get(place)
         if row is None:
-            after = last.payload(event)
-            became = name_of(event.kind, after) if after is not None else ""
+            became = last.became(event.kind, name)
             row = Corrected(
                 last, event.kind, event.stage, name, became, event.epoch, event.start_ns,
                 event.end_ns, event.key, event.key,

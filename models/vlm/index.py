@@ -20,14 +20,8 @@ from videoengine import durable
 from videoengine.case import EVENTS, Case
 from videoengine.errors import OutputError
 from videoengine.events import Event
-from videoengine.models.vlm.index_fold import STATEMENTS
-from videoengine.models.vlm.index_rows import (
-    SCHEMA,
-    Reached,
-    fill,
-    lines,
-    remember,
-)
+from videoengine.models.vlm.index_rows import SCHEMA, fill, remember
+from videoengine.models.vlm.log_lines import STATEMENTS, Reached, lines
 from videoengine.timeline import Mark, Segment
 
 FILE: Final = "index.sqlite"

@@ -9,25 +9,13 @@ from typing import Any, Final, cast
 
 from videoengine.events import Event
 from videoengine.gate import JOIN_PERIODS
-from videoengine.models.vlm.corrections import LABELS, Corrections
+from videoengine.models.vlm.corrections import Corrections
+from videoengine.models.vlm.log_lines import STATEMENTS, Line
 from videoengine.models.vlm.note.people import entries
 from videoengine.timeline import Mark, Segment, Timeline, TimelineBuilder
 
 BATCH: Final = 4096
 """Rows between two writes."""
-STATEMENTS: Final = frozenset(
-    ("question", "answer", "note", "reported", "signature", "audit", "correction")
-)
-"""Kinds that people and the apps append to a finished log: but for corrections, they change no
-segment."""
-
-
-class Line:
-    """A log line that answers like an Event; building a frozen one costs as much as parsing it."""
-
-    def __init__(self, row: dict[str, Any]) -> None:
-        """Take the fields."""
-        self.__dict__ = row
 
 
 def write_rows(base: sqlite3.Connection, segments: list[Segment], marks: list[Mark]) -> None:
@@ -113,7 +101,7 @@ def write_corrections(
     rows: list[tuple[Any, ...]] = []
     for row in corrections.rows:
         one = row.correction
-        over = [[other.by, _became(row.kind, row.name, other.change)] for other in row.over]
+        over = [[other.by, other.became(row.kind, row.name)] for other in row.over]
         start, end = (timeline.case_ns(row.epoch, ns) for ns in (row.start_ns, row.end_ns))
         rows.append((row.kind, row.stage, row.name, row.became, None, one.by, json.dumps(over),
                      start, end, row.epoch, row.first_key, row.last_key, one.key))  # fmt: skip
@@ -127,15 +115,6 @@ def write_corrections(
             rows.append((kind, None, name, "", entry.text, entry.by, "[]", at, at, event.epoch,
                          first, first, entry.event))  # fmt: skip
     base.executemany(f"INSERT INTO corrections VALUES ({', '.join('?' * 13)})", rows)
-
-
-def _became(kind: str, name: str, change: dict[str, Any]) -> str:
-    """Return what a correction would have made of a name; nothing where it was taken away."""
-    if not change:
-        return ""
-    parts = LABELS[kind]
-    stated = dict(zip(parts, name.split(", "), strict=False))
-    return ", ".join(str(change[p]["name"]) if p in change else stated.get(p, "") for p in parts)
 
 
 @dataclass(slots=True)

@@ -4,25 +4,17 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
 from videoengine import log as event_log
 from videoengine.errors import CaseError
 from videoengine.events import Event
-from videoengine.models.vlm.corrections import Corrections
-from videoengine.models.vlm.index_fold import (
-    BATCH,
-    STATEMENTS,
-    Fold,
-    Line,
-    write_corrections,
-    write_rows,
-)
+from videoengine.models.vlm.corrections import CORRECTION, Corrections
+from videoengine.models.vlm.index_fold import BATCH, Fold, write_corrections, write_rows
 from videoengine.models.vlm.inside import SEEN, InBody
-from videoengine.timeline import Runs, TimelineBuilder, closed_runs
+from videoengine.models.vlm.log_lines import STATEMENTS, Reached, lines, runs_of
+from videoengine.timeline import TimelineBuilder
 
 SCHEMA: Final = 3
 """A file with another number is built again."""
@@ -53,62 +45,7 @@ CREATE INDEX views_by_time ON views (stage, start_ns);
 CREATE INDEX boxes_by_time ON boxes (stage, at_ns);
 CREATE INDEX marks_by_kind ON marks (kind, start_ns);
 """
-CORRECTION: Final = b'"kind":"correction"'
 _PARTS: Final = ("instrument", "verb", "target")
-
-
-@dataclass(slots=True)
-class Reached:
-    """How far a log was read."""
-
-    events: int = 0
-    offset: int = 0
-    """Bytes: the end of the last whole line."""
-    line_start: int = 0
-    """Bytes: the start of that line."""
-    tip: str = ""
-    """Hash of that line."""
-    epoch: int = 0
-    last_ns: int = 0
-    """Stamp at which its event ends."""
-    said: dict[str, int] = field(default_factory=dict[str, int])
-    """Events of each kind that was appended to the finished log."""
-
-
-def lines(path: Path, reached: Reached, *, only: bytes = b"") -> Iterator[Event]:
-    """Yield the events of whole lines from where `reached` stands, and move it along.
-
-    Args:
-        path: The log.
-        reached: Where to begin; it stands after the event that was yielded last.
-        only: Lines without these bytes are passed over.
-    """
-    limit, decode = event_log.MAX_LINE_BYTES, json.JSONDecoder().decode
-    try:
-        stream = path.open("rb")
-    except OSError as error:
-        raise CaseError(f"{path} cannot be read", got=error.strerror) from error
-    with stream:
-        stream.seek(reached.offset)
-        while line := stream.readline(limit + 1):
-            if not line.endswith(b"\n"):
-                if len(line) > limit:
-                    raise CaseError(f"{path.name} has a line longer than {limit} bytes")
-                return
-            reached.line_start, reached.offset = reached.offset, reached.offset + len(line)
-            reached.events += 1
-            if only not in line:
-                continue
-            event = cast("Event", Line(decode(line.decode())))
-            reached.tip, reached.epoch, reached.last_ns = event.hash, event.epoch, event.end_ns
-            if event.kind in STATEMENTS:
-                reached.said[event.kind] = reached.said.get(event.kind, 0) + 1
-            yield event
-
-
-def runs_of(path: Path) -> Runs:
-    """Return the closed runs of a log, or raise that there is none."""
-    return closed_runs(lines(path, Reached(), only=b'"kind":"run"'))
 
 
 def fill(base: sqlite3.Connection, path: Path) -> Reached:

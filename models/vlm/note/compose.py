@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from videoengine.canonical import digest
+from videoengine.models.vlm.note.corrected import corrected
 from videoengine.models.vlm.note.document import (
     Note,
     NoteField,
@@ -145,6 +146,7 @@ class _Writer:
         """Return one field with everything that is said about it."""
         mine = [entry for entry in self.spoken if entry.field == plan.name]
         statements = [*self.observed(plan, mine), *self.given(plan)]
+        statements += corrected(self.log, self.phrases, plan.observed)
         placed = {statement.event for statement in statements}
         statements += [self.reported(entry) for entry in mine if entry.event not in placed]
         kinds = {statement.status for statement in statements}
@@ -169,11 +171,11 @@ class _Writer:
         found: list[Statement] = []
         for finding in self.said[plan.observed]:
             text = self.phrases.say(finding)
-            corrected = instead.get(finding.subject)
-            if corrected is None:
+            edits = instead.get(finding.subject)
+            if edits is None:
                 found.append(Statement(text, "observed", finding.rests, subject=finding.subject))
             else:
-                found += [self.reported(entry, replaces=text) for entry in corrected]
+                found += [self.reported(entry, replaces=text) for entry in edits]
         return found
 
     def given(self, plan: FieldPlan) -> list[Statement]:

@@ -28,7 +28,7 @@ class Statement:
     text: str
     status: Status
     rests: tuple[Rest, ...] = ()
-    """Of what was observed: never empty."""
+    """Of what was observed: never empty. Of a corrected event: that, and the correction."""
     by: str | None = None
     """Of what was reported: by whom."""
     event: str | None = None

@@ -26,6 +26,13 @@ class Term:
 
 
 @dataclass(frozen=True, slots=True)
+class Action:
+    """What an instrument does to what: the name of a triplet."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Terms:
     """Several terms of one kind."""
 
@@ -68,7 +75,7 @@ class Quoted:
     text: str
 
 
-Value = Term | Terms | Length | Moment | Times | Confidence | Quoted | int | float
+Value = Term | Action | Terms | Length | Moment | Times | Confidence | Quoted | int | float
 
 
 @dataclass(frozen=True, slots=True)

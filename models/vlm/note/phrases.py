@@ -8,6 +8,7 @@ from typing import Final
 
 from videoengine.media_time import NS_PER_SECOND
 from videoengine.models.vlm.note.findings import (
+    Action,
     Confidence,
     Finding,
     Length,
@@ -53,6 +54,8 @@ class Phrases:
         match value:
             case Term(kind, name):
                 return self.term(kind, name)
+            case Action(name):
+                return self.action(name)
             case Terms(kind, names):
                 return self.listed([self.term(kind, name) for name in names])
             case Length(ns):
@@ -77,6 +80,12 @@ class Phrases:
             return known[name]
         own = kind in ("stage", "cause") and re.fullmatch(r"[a-z][a-z0-9_.]{0,40}", name)
         return plain(name) if own or name in self._published else self.quoted(name)
+
+    def action(self, name: str) -> str:
+        """Return what an instrument does to what."""
+        kinds = ("instrument", "verb", "target")
+        terms = {k: self.term(k, part) for k, part in zip(kinds, name.split(", "), strict=False)}
+        return filled(self.template.sentences["action_name"].other, terms)
 
     def quoted(self, text: str) -> str:
         """Return words of somebody else between the quotation marks of the language."""

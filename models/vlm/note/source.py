@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Callable, Iterable
+import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from videoengine.case import Case, Manifest
+from videoengine.case import EVENTS, Case, Manifest
 from videoengine.events import Event
 from videoengine.media_time import NS_PER_SECOND
-from videoengine.timeline import IMPORTED, Segment, Timeline, TimelineBuilder, closed_runs, owner
+from videoengine.models.vlm.corrections import CORRECTION, Corrected, Corrections
+from videoengine.models.vlm.inside import IN_BODY, SEEN, InBody
+from videoengine.models.vlm.log_lines import Reached, lines, runs_of
+from videoengine.timeline import IMPORTED, Runs, Segment, Timeline, TimelineBuilder, owner
 
 SPOKEN: Final = ("reported", "correction", "signature", "note")
 """Kinds by which people speak about a case; they hold whichever run is the newest."""
-SEEN: Final = ("instrument", "triplet")
-"""Kinds of what is seen at work: outside the body a model's word for it counts nothing."""
 CALLER: Final = "caller"
-INSIDE: Final = "in_body"
+INSIDE: Final = IN_BODY
 
 Stretch = tuple[int, int]
 """From and to, case time in nanoseconds."""
-Read = Callable[[], Iterable[Event]]
-"""Returns the events of a log in order, each time it is called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +39,24 @@ class NoteLog:
     """Configuration of every stage that analyzed; what people imported is none."""
     closed: Event
     """The line that closed the newest analysis."""
-    frame_ns: int
-    """Of a usual frame; 0 when nothing was sampled."""
+    lengths_ns: dict[str, int]
+    """Of the shortest sample of each stage."""
     spoken: tuple[Event, ...]
     """Events of `SPOKEN`, in log order."""
+    corrected: tuple[Corrected, ...]
+    """What people corrected of events; these are in no segment."""
     given: str | None
     """The procedure that whoever started the analysis named."""
 
     def stretch(self, segment: Segment) -> Stretch:
         """Return a segment as far as its last sample speaks: to the next tick of its stage."""
-        more = max(0, period_ns(self.stages, segment.stage) - self.frame_ns)
-        return segment.start_ns, min(self.timeline.end_ns, segment.end_ns + more)
+        end_ns = segment.end_ns + self.more_ns(segment.stage)
+        return segment.start_ns, min(self.timeline.end_ns, end_ns)
+
+    def more_ns(self, stage: str) -> int:
+        """Return how far a sample of a stage speaks beyond its own end."""
+        period = period_ns(self.stages, stage)
+        return max(0, period - self.lengths_ns.get(stage, period))
 
     def of(self, *kinds: str) -> list[Segment]:
         """Return the segments that stages of an analysis stated, in time order."""
@@ -58,62 +64,87 @@ class NoteLog:
 
 
 def read_note_log(case: Case) -> NoteLog:
-    """Return what the log of a finished case holds.
+    """Return what the log of a finished case holds; the log is read and verified once.
+
+    The few lines that say what is to be made of the others, of runs and corrections, are found
+    before that by their bytes, without parsing the rest.
 
     Raises:
         CaseError: The analysis has not finished, or the log is damaged.
     """
-    for _ in case.events():  # a damaged chain is refused before anything is said
-        pass
-    return fold(lambda: case.events(verify=False), given=given_procedure(case.manifest))
+    path = case.path / EVENTS
+    corrections = Corrections(lines(path, Reached(), only=CORRECTION))
+    fold = _Fold(runs_of(path), corrections)
+    for event in case.events():
+        fold.add(event)
+    return fold.close(given=given_procedure(case.manifest))
 
 
-def fold(read: Read, *, given: str | None = None) -> NoteLog:
-    """Return what a log holds; it is read three times, and never kept.
+class _Fold:
+    """Folds the events of a log, one after the other."""
 
-    Args:
-        read: The log.
-        given: The procedure that whoever started the analysis named.
-    """
-    runs = closed_runs(read())
-    builder = TimelineBuilder(runs)
-    spoken: list[Event] = []
-    imported: set[str] = set()
-    frame_ns = 0
-    for event in read():
-        builder.add(event)
+    def __init__(self, runs: Runs, corrections: Corrections) -> None:
+        self._runs, self._corrections = runs, corrections
+        self._builder, self._seen = TimelineBuilder(runs), TimelineBuilder(runs)
+        self._inside = InBody(self._builder, runs)
+        self._spoken: list[Event] = []
+        self._imported: set[str] = set()
+        self._lengths_ns: dict[str, int] = {}
+
+    def add(self, event: Event) -> None:
+        """Take the next event; what people corrected is no observation."""
+        if event.kind in SEEN:
+            self._builder.add(event)
+        else:
+            speaks = self._builder.speaks(event)
+            if not speaks or self._corrections.standing(event) is None:
+                self._builder.add(event)
+            if event.kind in ("gap", "reconnect"):
+                self._seen.add(event)
+        self._see(self._inside.add(event))
         if event.kind in SPOKEN:
-            spoken.append(event)
+            self._spoken.append(event)
         elif event.kind == "run" and event.payload.get("preset") == IMPORTED:
-            imported |= set(event.payload["stages"])
+            self._imported |= set(event.payload["stages"])
         length = event.end_ns - event.start_ns
-        if event.kind in ("privacy", "quality", *SEEN) and length > 0:
-            frame_ns = min(frame_ns or length, length)
-    timeline = builder.build()
-    stages = {name: row for name, row in runs.configs.items() if name not in imported}
-    samples = timeline.of("privacy")
-    more = max(0, period_ns(stages, samples[0].stage) - frame_ns) if samples else 0
-    inside = joined(
-        (s.start_ns, min(timeline.end_ns, s.end_ns + more)) for s in samples if s.name == INSIDE
-    )
-    second = TimelineBuilder(runs)
-    for event in read():
-        if event.kind in ("run", "gap", "reconnect") or (
-            event.kind in SEEN
-            and (not samples or _within(inside, timeline.case_ns(event.epoch, event.start_ns)))
-        ):
-            second.add(event)
-    return NoteLog(
-        timeline=timeline,
-        seen=tuple(s for s in second.build().segments if owner(s.stage, stages) in stages),
-        checked=bool(samples),
-        inside=tuple(inside),
-        stages=stages,
-        closed=runs.newest,
-        frame_ns=frame_ns,
-        spoken=tuple(spoken),
-        given=given,
-    )
+        if length > 0:
+            stage = event.stage
+            self._lengths_ns[stage] = min(length, self._lengths_ns.get(stage, length))
+
+    def _see(self, events: Iterable[Event]) -> None:
+        for event in events:
+            if self._corrections.standing(event) is None:
+                self._seen.add(event)
+
+    def close(self, *, given: str | None) -> NoteLog:
+        """Return what was folded.
+
+        Args:
+            given: The procedure that whoever started the analysis named.
+        """
+        self._see(self._inside.close())
+        timeline = self._builder.build()
+        stages = {
+            name: row for name, row in self._runs.configs.items() if name not in self._imported
+        }
+        samples = timeline.of("privacy")
+        seen = self._seen.build().segments
+        log = NoteLog(
+            timeline=timeline,
+            seen=tuple(s for s in seen if owner(s.stage, stages) in stages),
+            checked=bool(samples),
+            inside=(),
+            stages=stages,
+            closed=self._runs.newest,
+            lengths_ns=self._lengths_ns,
+            spoken=tuple(self._spoken),
+            corrected=tuple(
+                row for row in self._corrections.rows if owner(row.stage, stages) in stages
+            ),
+            given=given,
+        )
+        inside = joined(log.stretch(s) for s in samples if s.name == INSIDE)
+        return dataclasses.replace(log, inside=tuple(inside))
 
 
 def period_ns(stages: dict[str, Any], stage: str) -> int:
@@ -131,11 +162,6 @@ def joined(stretches: Iterable[Stretch]) -> list[Stretch]:
         elif end > start:
             found.append((start, end))
     return found
-
-
-def _within(stretches: list[Stretch], case_ns: int) -> bool:
-    index = bisect_right(stretches, case_ns, key=lambda stretch: stretch[0]) - 1
-    return index >= 0 and case_ns < stretches[index][1]
 
 
 def given_procedure(manifest: Manifest) -> str | None:

@@ -74,7 +74,12 @@ SENTENCES: Final[dict[str, frozenset[str]]] = {
     "action": frozenset(
         {"instrument", "verb", "target", "count", "length", "start", "end", "confidence"}
     ),
+    "action_name": frozenset({"instrument", "verb", "target"}),
     "brief": frozenset({"count", "length"}),
+    "corrected": frozenset({"times", "before", "after"}),
+    "corrected_away": frozenset({"times", "before"}),
+    "corrected_over": frozenset({"by", "after"}),
+    "corrected_away_over": frozenset({"by"}),
     "gap": frozenset({"start", "end", "length", "cause"}),
     "outside": frozenset({"count", "times", "length", "certain"}),
     "refused": frozenset({"stage", "why"}),
