@@ -28,7 +28,7 @@ def export(
         str | None, typer.Option(metavar="NAME|FILE", help="Of a note: en, de, es or a file.")
     ] = None,
     date: Annotated[
-        str | None, typer.Option(metavar="ISO", help="Of fhir: its date; else none stands in it.")
+        str | None, typer.Option(metavar="ISO", help="Of fhir, which needs one: its date.")
     ] = None,
     json: Json = False,
 ) -> int:

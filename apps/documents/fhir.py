@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +17,6 @@ from videoengine.apps.documents.fhir_parts import (
     MADE_BY_AI,
     Json,
     Names,
-    dated,
     device,
     element_id,
     measured,
@@ -31,7 +30,6 @@ from videoengine.apps.documents.fhir_parts import (
 from videoengine.apps.documents.outline import Outline, Part, outline, printable
 from videoengine.apps.export.request import Request
 from videoengine.errors import UsageError
-from videoengine.media_time import NS_PER_SECOND, Epoch
 from videoengine.models.backbones.extras import require
 from videoengine.models.vlm.note.document import Note, NoteSection
 from videoengine.timeline import Mark
@@ -58,21 +56,27 @@ def write_document(request: Request, out: Path) -> int:
         note_of(request),
         case_id=request.case.manifest.case_id,
         date=date,
-        period=None if date is None else _period(request),
         marks=[mark for mark in request.timeline.marks if mark.kind == "measurement"],
     )
     out.write_text(json.dumps(bundle, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return len(bundle["entry"])
 
 
-def checked_date(text: str | None) -> str | None:
+def checked_date(text: str | None) -> str:
     """Return a date that FHIR takes for an instant.
 
+    A document without one breaks invariant bdl-10 of Bundle (`type = 'document' implies
+    timestamp.hasValue()`), which the reason for an absent value does not satisfy.
+
     Raises:
-        UsageError: It is no date and time with its zone.
+        UsageError: There is none, or it is no date and time with its zone.
     """
     if text is None:
-        return None
+        raise UsageError(
+            "A FHIR document needs a date", got="no --date",
+            allowed="date, time and zone, as 2026-11-24T10:30:00+01:00",
+            remedy="Name an instant that you answer for; the case's own times stay in the case.",
+        )  # fmt: skip
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
@@ -81,7 +85,6 @@ def checked_date(text: str | None) -> str | None:
         raise UsageError(
             "A FHIR document is dated by an instant", got=f"--date {text!r}",
             allowed="date, time and zone, as 2026-11-24T10:30:00+01:00",
-            remedy="Leave --date out, and the document holds no date.",
         )  # fmt: skip
     return at.isoformat(timespec="seconds")
 
@@ -90,8 +93,7 @@ def document(
     note: Note,
     *,
     case_id: str,
-    date: str | None = None,
-    period: Json | None = None,
+    date: str,
     marks: list[Mark] | None = None,
 ) -> Json:
     """Return the Bundle of a note.
@@ -99,8 +101,7 @@ def document(
     Args:
         note: What it says.
         case_id: Of the case; the ids of the resources are derived from it.
-        date: An instant; None: every date is absent, marked as masked.
-        period: When the procedure took place, where wall times are wanted and known.
+        date: An instant: when the document was made, by whoever sends it.
         marks: Measurements.
 
     Raises:
@@ -113,7 +114,7 @@ def document(
         _composition(names, page, made, date),
         patient(names),
         device(names),
-        procedure(names, period),
+        procedure(names),
         *(resource for resources in made.values() for resource in resources),
         *(measured(names, mark) for mark in marks or () if mark.payload["scale"] != "relative"),
         *(provenance(names, section, made[section.name], date) for section in note.sections),
@@ -123,7 +124,7 @@ def document(
         "id": names.id("bundle"),
         "identifier": {"system": "urn:ietf:rfc:3986", "value": f"urn:uuid:{names.id('document')}"},
         "type": "document",
-        **dated("timestamp", date),
+        "timestamp": date,
         "entry": [
             {"fullUrl": f"urn:uuid:{resource['id']}", "resource": resource} for resource in entries
         ],
@@ -166,9 +167,7 @@ def _observed(names: Names, section: NoteSection) -> list[Json]:
     ]
 
 
-def _composition(
-    names: Names, page: Outline, made: dict[str, list[Json]], date: str | None
-) -> Json:
+def _composition(names: Names, page: Outline, made: dict[str, list[Json]], date: str) -> Json:
     note = names.note
     signed = [one for one in note.signatures if one.sha256 == note.sha256]
     attested = [{"mode": "legal", "party": {"display": printable(one.by)}} for one in signed]
@@ -185,7 +184,7 @@ def _composition(
         "status": "final" if note.state == "signed" else "preliminary",
         "type": OPERATION_NOTE,
         "subject": names.reference("patient"),
-        **dated("date", date),
+        "date": date,
         "author": [names.reference("device")],
         "title": note.title,
         **({"attester": attested} if attested else {}),
@@ -209,14 +208,3 @@ def _section(page: Outline, section: NoteSection, part: Part, made: list[Json]) 
         **({"entry": [{"reference": f"urn:uuid:{one['id']}"} for one in made]} if made else {}),
         **({} if statements else {"emptyReason": UNAVAILABLE}),
     }
-
-
-def _period(request: Request) -> Json | None:
-    """Return when the video was taken, where its source knows that."""
-    epochs = [Epoch.from_json(row) for row in request.case.manifest.epochs]
-    if not epochs or epochs[0].wall_anchor is None:
-        return None
-    start = datetime.fromisoformat(epochs[0].wall_anchor)
-    end = start + timedelta(seconds=request.timeline.end_ns / NS_PER_SECOND)
-    stamps = (at.isoformat(timespec="seconds") for at in (start, end))
-    return dict(zip(("start", "end"), stamps, strict=True))

@@ -56,11 +56,6 @@ class Names:
         return {"reference": f"urn:uuid:{self.id(*parts)}"}
 
 
-def dated(name: str, date: str | None) -> Json:
-    """Return an element with its date, or with the reason why it has none."""
-    return {f"_{name}": MASKED} if date is None else {name: date}
-
-
 def patient(names: Names) -> Json:
     """Return the subject, of whom nothing is said."""
     return {"resourceType": "Patient", "id": names.id("patient"), "name": [MASKED]}
@@ -83,8 +78,8 @@ def device(names: Names) -> Json:
     }
 
 
-def procedure(names: Names, period: Json | None) -> Json:
-    """Return the procedure; whether it was completed a video does not know."""
+def procedure(names: Names) -> Json:
+    """Return the procedure; whether it was completed a video does not know, and when stays in."""
     known = names.note.procedure
     coding: list[Json] = []
     if known is not None:
@@ -98,7 +93,7 @@ def procedure(names: Names, period: Json | None) -> Json:
         "status": "unknown",
         "code": {"coding": coding, "text": known} if known is not None else MASKED_UNKNOWN,
         "subject": names.reference("patient"),
-        **({"_performedDateTime": MASKED} if period is None else {"performedPeriod": period}),
+        "_performedDateTime": MASKED,
     }
 
 
@@ -161,7 +156,7 @@ def evidence(rest: Rest) -> Json:
     return {"url": EVIDENCE, "extension": [*ends, *keys]}
 
 
-def provenance(names: Names, section: NoteSection, made: Iterable[Json], date: str | None) -> Json:
+def provenance(names: Names, section: NoteSection, made: Iterable[Json], date: str) -> Json:
     """Return who says what stands in a section: the software, and people by their names only."""
     statements = [statement for field in section.fields for statement in field.statements]
     seen = any(statement.status == "observed" for statement in statements)
@@ -185,7 +180,7 @@ def provenance(names: Names, section: NoteSection, made: Iterable[Json], date: s
         "id": names.id("provenance", section.name),
         **({"meta": {"security": [MADE_BY_AI]}} if seen else {}),
         "target": targets,
-        **dated("recorded", date),
+        "recorded": date,
         "agent": agents,
         "entity": sources,
     }

@@ -97,7 +97,7 @@ def export(
         source: Where the recorded source is now, when it moved.
         every_ns: Of `frames`, one picture per this much case time, in nanoseconds.
         template: Of a note: its template, a name or a file.
-        date: Of `fhir`: the date of the document, ISO 8601; without one it is left out.
+        date: Of `fhir`, which needs one: the date of the document, ISO 8601.
         progress: Called with (case time, count) after each picture.
 
     Raises:

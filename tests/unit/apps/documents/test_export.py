@@ -29,6 +29,14 @@ NEEDS = {
 }
 
 
+DATE = "2026-11-24T10:00:00+01:00"
+
+
+def dated(name: str) -> dict[str, Any]:
+    """Return the date that a FHIR document needs."""
+    return {"date": DATE} if name == "fhir" else {}
+
+
 def needs_both_extras() -> None:
     for module in ("reportlab", "docx", "fhir", "pydicom", "highdicom"):
         pytest.importorskip(module, reason="pip install 'videoengine[clinical,documents]'")
@@ -40,7 +48,9 @@ def test_every_form_of_the_note_is_written_by_the_verb(
 ) -> None:
     needs_both_extras()
     out = tmp_path / f"note.{name}"
-    assert run(["export", str(told_case), "--to", name, "--out", str(out), "--json"]) == 0
+    arguments = ["export", str(told_case), "--to", name, "--out", str(out), "--json"]
+    arguments += ["--date", DATE] if name == "fhir" else []
+    assert run(arguments) == 0
     assert json.loads(capsys.readouterr().out)["to"] == name
     assert out.stat().st_size > 1000
     assert [path.name for path in tmp_path.iterdir()] == [out.name]
@@ -64,7 +74,7 @@ def test_a_missing_extra_is_named_with_its_command_and_leaves_nothing(
 ) -> None:
     monkeypatch.setattr(extras, "available", lambda module: False)
     with pytest.raises(ModelError, match=rf"pip install 'videoengine\[{NEEDS[name]}\]'"):
-        export(told_case, name, tmp_path / "out")
+        export(told_case, name, tmp_path / "out", **dated(name))
     assert not list(tmp_path.iterdir())
 
 
@@ -73,7 +83,7 @@ def test_an_unfinished_case_is_refused(name: str, tmp_path: Path) -> None:
     clip = write_stamped(tmp_path / "clip.mp4", [512 * index for index in range(10)])
     case = make_case(tmp_path / "case", clip, closed=False)
     with pytest.raises(CaseError, match="has not finished"):
-        export(case, name, tmp_path / "out")
+        export(case, name, tmp_path / "out", **dated(name))
     assert not (tmp_path / "out").exists()
 
 
@@ -82,7 +92,7 @@ def test_an_unknown_template_is_refused_and_leaves_nothing(
     name: str, told_case: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(UsageError, match="no such template"):
-        export(told_case, name, tmp_path / "out", template="klingon")
+        export(told_case, name, tmp_path / "out", template="klingon", **dated(name))
     assert not list(tmp_path.iterdir())
 
 
@@ -113,31 +123,25 @@ def test_an_option_that_a_format_does_not_have_is_refused(
         export(told_case, name, tmp_path / "out", **options)
 
 
-def test_a_fhir_document_bears_the_date_that_it_is_given(told_case: Path, tmp_path: Path) -> None:
-    needs_both_extras()
-    export(told_case, "fhir", tmp_path / "a.json", date="2026-11-24T10:00:00+01:00")
-    export(told_case, "fhir", tmp_path / "b.json")
-    assert json.loads((tmp_path / "a.json").read_text())["timestamp"].startswith("2026-11-24")
-    assert "timestamp" not in json.loads((tmp_path / "b.json").read_text())
+def test_a_fhir_document_without_a_date_is_refused_and_leaves_nothing(
+    told_case: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match="A FHIR document needs a date"):
+        export(told_case, "fhir", tmp_path / "out")
+    assert not list(tmp_path.iterdir())
 
 
-def test_the_hour_of_the_procedure_is_told_only_where_a_date_is_wanted(tmp_path: Path) -> None:
+def test_the_hour_of_the_procedure_stays_in_the_case(tmp_path: Path) -> None:
     needs_both_extras()
     clip = write_stamped(tmp_path / "clip.mp4", [512 * index for index in range(50)])
     folder = make_case(tmp_path / "case", clip)
     with Case.open_for_writing(folder) as case:
         first = Epoch.from_json(case.manifest.epochs[0])
         case.save_epochs([replace(first, wall_anchor="2026-03-04T08:00:00+00:00")])
-    export(folder, "fhir", tmp_path / "masked.json")
-    assert "2026-03-04" not in (tmp_path / "masked.json").read_text()
-    export(folder, "fhir", tmp_path / "dated.json", date="2026-11-24T10:00:00+01:00")
-    entries = json.loads((tmp_path / "dated.json").read_text())["entry"]
-    (period,) = (
-        entry["resource"]["performedPeriod"]
-        for entry in entries
-        if entry["resource"]["resourceType"] == "Procedure"
-    )
-    assert period == {"start": "2026-03-04T08:00:00+00:00", "end": "2026-03-04T08:00:02+00:00"}
+    export(folder, "fhir", tmp_path / "note.json", date=DATE)
+    text = (tmp_path / "note.json").read_text()
+    assert json.loads(text)["timestamp"] == DATE
+    assert "2026-03-04" not in text
 
 
 @pytest.mark.parametrize("name", NOTES)
@@ -146,7 +150,7 @@ def test_no_document_names_the_source_its_place_or_the_hour(
 ) -> None:
     needs_both_extras()
     out = tmp_path / "out"
-    export(told_case, name, out)
+    export(told_case, name, out, **dated(name))
     content = out.read_bytes()
     secrets = (b"clip.mp4", str(told_case.parent).encode(), b"2026-01-01")
     assert not [secret for secret in secrets if secret in content]

@@ -24,7 +24,7 @@ DATE = "2026-11-24T10:30:00+01:00"
 
 
 def bundle(note: Note, **options: Any) -> dict[str, Any]:
-    return document(note, case_id="case", **options)
+    return document(note, case_id="case", **{"date": DATE, **options})
 
 
 def of(made: dict[str, Any], kind: str) -> list[dict[str, Any]]:
@@ -49,19 +49,16 @@ def without_masks(value: Any) -> Any:
     return [without_masks(item) for item in value] if isinstance(value, list) else value
 
 
-@pytest.mark.parametrize("date", [None, DATE])
 @pytest.mark.parametrize("note", [hand_note(), signed_note(), german_note()])
-def test_the_definitions_of_r4b_take_the_bundle_and_give_it_back(
-    note: Note, date: str | None
-) -> None:
-    made = bundle(note, date=date)
+def test_the_definitions_of_r4b_take_the_bundle_and_give_it_back(note: Note) -> None:
+    made = bundle(note)
     read = r4b.Bundle.model_validate_json(json.dumps(made))
     assert json.loads(read.model_dump_json())["entry"][0]["resource"]["title"] == note.title
 
 
 def test_an_independent_parser_reads_the_same_document() -> None:
     client: Any = pytest.importorskip("fhirclient.models.bundle", reason="pip install --group dev")
-    made = bundle(hand_note(), date=DATE)
+    made = bundle(hand_note())
     read = client.Bundle(made, strict=True)
     # It reads no extension in the place of a date: that of an observation is masked.
     assert json.loads(json.dumps(read.as_json())) == without_masks(made)
@@ -144,15 +141,23 @@ def test_the_software_is_the_author_and_people_are_named_only() -> None:
     assert provenances[2]["agent"][0]["type"]["coding"][0]["code"] == "assembler"
 
 
-def test_without_a_date_every_date_is_masked_and_with_one_it_is_that() -> None:
+def test_a_document_bears_its_date_and_nothing_says_when_the_procedure_was() -> None:
     made = bundle(hand_note())
     (composition,) = of(made, "Composition")
-    for element in (made["_timestamp"], composition["_date"]):
+    # bdl-10: type = 'document' implies timestamp.hasValue()
+    assert (made["type"], made["timestamp"], composition["date"]) == ("document", DATE, DATE)
+    assert all(row["recorded"] == DATE for row in of(made, "Provenance"))
+    (procedure,) = of(made, "Procedure")
+    for element in (
+        procedure["_performedDateTime"],
+        *(row["_effectiveDateTime"] for row in of(made, "Observation")),
+    ):
         assert element["extension"][0]["valueCode"] == "masked"
-    assert not any(text.startswith("20") for text in strings(made))
-    dated = bundle(hand_note(), date=DATE)
-    assert dated["timestamp"] == of(dated, "Composition")[0]["date"] == DATE
-    assert all(row["recorded"] == DATE for row in of(dated, "Provenance"))
+
+
+def test_a_document_without_a_date_is_refused_with_what_to_do() -> None:
+    with pytest.raises(UsageError, match=r"needs a date.*Name an instant"):
+        checked_date(None)
 
 
 @pytest.mark.parametrize("text", ["2026-11-24", "2026-11-24T10:30:00", "today", ""])
@@ -164,7 +169,9 @@ def test_a_date_that_is_no_instant_is_refused(text: str) -> None:
 def test_the_same_note_has_the_same_bytes_and_another_case_other_ids() -> None:
     assert bundle(hand_note()) == bundle(hand_note())
     ids = {entry["fullUrl"] for entry in bundle(hand_note())["entry"]}
-    others = {entry["fullUrl"] for entry in document(hand_note(), case_id="other")["entry"]}
+    others = {
+        entry["fullUrl"] for entry in document(hand_note(), case_id="other", date=DATE)["entry"]
+    }
     assert ids.isdisjoint(others)
     assert ids.isdisjoint(entry["fullUrl"] for entry in bundle(signed_note())["entry"])
 
