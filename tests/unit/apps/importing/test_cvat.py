@@ -59,7 +59,7 @@ def test_cvat_brings_back_the_same_frames_and_boxes(
     assert near_boxes(back[1], said[1], ROUNDING_NS, BOX_PART)
 
 
-def annotations(*parts: str, meta: str = "") -> str:
+def document(*parts: str, meta: str = "") -> str:
     return f"<annotations>{META.format(meta)}{''.join(parts)}</annotations>"
 
 
@@ -82,7 +82,7 @@ def row(number: int, left: int, *, keyframe: int = 1, outside: int = 0, more: st
 
 def test_a_track_of_keyframes_is_what_cvat_shows_between_them(tmp_path: Path) -> None:
     track = TRACK.format("grasper", row(2, 10) + row(6, 50) + row(9, 50, outside=1))
-    case, _ = bring(tmp_path, annotations(track))
+    case, _ = bring(tmp_path, document(track))
     found = [(at // FRAME_NS, round(x, 4)) for _, at, _, x, *_ in boxes_of(case)]
     moving = [(2, 0.1), (3, 0.2), (4, 0.3), (5, 0.4), (6, 0.5)]
     assert found == [*moving, (7, 0.5), (8, 0.5)]
@@ -91,7 +91,7 @@ def test_a_track_of_keyframes_is_what_cvat_shows_between_them(tmp_path: Path) ->
 
 def test_every_frame_that_cvat_writes_out_is_taken_as_it_is(tmp_path: Path) -> None:
     rows = [row(at, 10 + at, keyframe=int(at % 5 == 0)) for at in range(11)]
-    case, _ = bring(tmp_path, annotations(TRACK.format("hook", "".join(rows))))
+    case, _ = bring(tmp_path, document(TRACK.format("hook", "".join(rows))))
     boxes = boxes_of(case)
     assert [round(x, 4) for *_, x, _, _, _ in boxes[:11]] == [(10 + at) / 100 for at in range(11)]
     assert len(boxes) == 25  # a track that nobody ended goes on to the end of the video
@@ -99,7 +99,7 @@ def test_every_frame_that_cvat_writes_out_is_taken_as_it_is(tmp_path: Path) -> N
 
 def test_a_task_of_every_fifth_frame_says_nothing_between(tmp_path: Path) -> None:
     track = TRACK.format("hook", row(0, 10) + row(10, 30) + row(15, 30, outside=1))
-    text = annotations(track, meta="<frame_filter>step=5</frame_filter>")
+    text = document(track, meta="<frame_filter>step=5</frame_filter>")
     case, _ = bring(tmp_path, text)
     assert [at // FRAME_NS for _, at, *_ in boxes_of(case)] == [0, 5, 10]
     assert heard(case) == [("instrument", "hook", 0, 0, 11 * FRAME_NS)]
@@ -110,7 +110,7 @@ def test_phases_drawn_as_tracks_are_phases(tmp_path: Path) -> None:
         5, 0, outside=1, more=PHASE.format("Preparation")
     )
     bare = row(5, 0) + row(8, 0, outside=1)
-    text = annotations(TRACK.format("phase", named), TRACK.format("ClippingCutting", bare))
+    text = document(TRACK.format("phase", named), TRACK.format("ClippingCutting", bare))
     case, _ = bring(tmp_path, text)
     assert heard(case) == [
         ("phase", "Preparation", 0, 0, 5 * FRAME_NS),
@@ -126,7 +126,7 @@ def test_images_are_placed_by_the_names_that_export_to_frames_gives(tmp_path: Pa
         "</image>"
         for at, number in enumerate((0, 5, 10, 15))
     ]
-    case, _ = bring(tmp_path, annotations(*images))
+    case, _ = bring(tmp_path, document(*images))
     end_ns = 16 * FRAME_NS
     assert heard(case) == [
         ("instrument", "grasper", 0, 0, end_ns),
@@ -145,7 +145,7 @@ def test_what_is_no_statement_is_counted(tmp_path: Path) -> None:
         '<box label="grasper" rotation="30.00" xtl="1" ytl="1" xbr="2" ybr="2"></box></image>'
     )
     track = TRACK.format("grasper", row(2, 10) + row(3, 10, outside=1) + row(26, 10))
-    case, passed_over = bring(tmp_path, annotations(image, track))
+    case, passed_over = bring(tmp_path, document(image, track))
     assert passed_over == {
         "labels whose term was not chosen": 1,
         "of shape polygon": 1,
@@ -161,7 +161,7 @@ OURS = (
     "<videoengine><length_seconds>{}</length_seconds>"
     "<frames_per_second>{}</frames_per_second></videoengine>"
 )
-GOOD = annotations(TRACK.format("grasper", row(2, 10) + row(5, 10, outside=1)))
+GOOD = document(TRACK.format("grasper", row(2, 10) + row(5, 10, outside=1)))
 
 
 @pytest.mark.parametrize(
@@ -182,8 +182,8 @@ GOOD = annotations(TRACK.format("grasper", row(2, 10) + row(5, 10, outside=1)))
         (GOOD.replace('frame="2"', 'frame="2' + "0" * 99 + '"'), "is no number"),
         (GOOD.replace("<task>", OURS.format(9, "25/1") + "<task>"), "another length"),
         (GOOD.replace("<task>", OURS.format(1, "30/1") + "<task>"), "another rate"),
-        (annotations('<image id="0" name="IMG_1.jpg"><tag label="x"/></image>'), "was shown"),
-        (annotations(), "states nothing"),
+        (document('<image id="0" name="IMG_1.jpg"><tag label="x"/></image>'), "was shown"),
+        (document(), "states nothing"),
     ],
 )  # fmt: skip
 def test_what_is_no_file_of_the_case_is_refused(tmp_path: Path, text: str, says: str) -> None:

@@ -52,7 +52,8 @@ def phases_at_25(layout: Layout, said: list[Said]) -> dict[int, str]:
                 for tick in (stamps[one.first], stamps[one.last + 1])
             )
             numbers = range(-(-start // 40_000_000), -(-end // 40_000_000))
-            rows.update(dict.fromkeys(numbers, one.payload.label.name))
+            name: str = one.payload.label.name
+            rows.update((number, name) for number in numbers)
     return rows
 
 
