@@ -66,7 +66,8 @@ class Checker:
         self._index = index
         self._entries = once(entries(case.events(*SPOKEN)))
         given = case.manifest.procedure
-        self._facts = Facts(Bus(index), (spoken(given),) if given else ())
+        named = (spoken(given),) if given else ()
+        self._facts = Facts(Bus(index), named, case.manifest.modality)
         self._note = NoteWords(case, index)
 
     def check(self, text: str) -> Checked:

@@ -84,6 +84,9 @@ def _rows() -> list[tuple[str, rules.Rule]]:
     often = rf"(?:on )?{n} (?:separate |different )?(?:times?|occasions?|stretch(?:es)?|instances?)"
     there = rf"(?:there {BE} )?"
     crew = r"(?:surgeon|team|operator)"
+    case = r"(?:video|case|procedure|operation|recording)"
+    stays = r"(?:remains?|remained|stays?|stayed)"
+    uses = r"(?:uses?|used|employs?|employed)"
     put = r"(?:placed|applied|set|fired)"
     at_once = r"(?:together|simultaneously|at once|at same time|concurrently)"
     how = r"(?:(?:comes?|came) )?(?P<how>before|after|earlier than|later than)"
@@ -91,7 +94,9 @@ def _rows() -> list[tuple[str, rules.Rule]]:
     half = rf"(?P<side>(?:{SIDE})(?: (?:{SIDE}))?)(?: (?:half|side|part|quadrant|corner|area))?"
     where = r"(?P<how>left|right|above|below|higher|lower|under|beneath)"
     this = rf"(?:(?:this|it|procedure|operation|surgery|case|video)(?: {BE}| shows?| of)? )?"
-    name = r"(?:type of )?(?P<name>cholecystectomy|colonoscopy)(?: procedure| operation)?"
+    access = r"(?:(?P<access>laparoscopic|robotic|robot assisted) )?"
+    what = r"(?P<name>cholecystectomy|colonoscopy)(?: procedure| operation)?"
+    name = rf"(?:type of )?{access}{what}"
     first, last = r"(?:first|initially|newly)", r"(?:last|finally)"
     return [
         (rf"{S0}{IS}", rules.present),
@@ -110,6 +115,11 @@ def _rows() -> list[tuple[str, rules.Rule]]:
         (rf"{S0}(?: {BE})? {BEGINS}", rules.begin_without_time),
         (rf"{S0}(?: {BE})? {ENDS}", rules.edge("end")),
         (rf"{S0}{IS} throughout(?: (?:phase |step )?s1)?", rules.always),
+        (rf"{WHO}{stays} s0 throughout|{S0} {stays}(?: {SEEN})? throughout", rules.always),
+        (rf"{S0}{IS} for (?:whole|entire) {case}|{WHO}{stays} s0 for (?:whole|entire) {case}",
+         rules.always),
+        (rf"(?:{crew}|they) {uses} (?:s0|{LISTED})", rules.used),
+        (rf"{there}s0(?: {BE})? {put}", rules.placed),
         (rf"{S0}{IS}(?: {BEGINS})? for (?:total of )?d\d+", rules.lasting),
         (rf"{S0}(?: {BE})? (?:lasts?|lasted|takes?|took|spans?|spanned|totals?) d\d+",
          rules.lasting),

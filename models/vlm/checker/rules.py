@@ -18,6 +18,9 @@ from videoengine.models.vlm.subjects import Subject, spoken, support_of
 LEAVES: Final = r"\b(?:leaves?|left|exits?|exited|enters?|entered|pulled|taken|withdrawn)\b"
 TARGET_ALONE: Final = "an instrument working on"
 """How the phrase of a target begins of which nothing is said that is done to it."""
+ACCESS: Final = {
+    "laparoscopic": "laparoscopy", "robotic": "robotic", "robot assisted": "robotic",
+}  # fmt: skip
 Rule = Callable[["Facts", Clause, re.Match[str]], Ruling | None]
 
 
@@ -27,7 +30,9 @@ class Facts:
 
     bus: Bus
     procedures: tuple[str, ...]
-    """Procedures that a model stated, then the one that was named, as they are spoken."""
+    """The one that was named when the analysis was started, as it is spoken."""
+    modality: str
+    """As the manifest has it; `unknown` where nobody named one."""
 
 
 def _window(case: Facts, clause: Clause) -> Window | None:
@@ -72,6 +77,24 @@ def always(case: Facts, clause: Clause, _: re.Match[str]) -> Ruling | None:
     if len(places) != 1 or clause.relation:
         return None
     return looking.throughout(index, what, places[0].window, denied=False)
+
+
+def used(case: Facts, clause: Clause, found: re.Match[str]) -> Ruling | None:
+    """Rule on "the surgeon used a hook": who held it, no video tells; that it was used, it does."""
+    if any(subject.kind != "instrument" for subject in clause.subjects):
+        return None
+    if len(clause.subjects) == 1:
+        return _so(case, clause, clause.subjects[0])
+    return each(case, clause, found)
+
+
+def placed(case: Facts, clause: Clause, _: re.Match[str]) -> Ruling | None:
+    """Rule on "clips were placed", or "no clips were placed"."""
+    subject = clause.subjects[0]
+    if subject.kind != "triplet" or not re.search(r"\bclips?\b", clause.plain):
+        return None
+    claimed = Quantity(0, 0) if clause.denied else Quantity(1, 0, "least")
+    return _numbered(case, "clips", {"window": _window(case, clause)}, claimed)
 
 
 def together(case: Facts, clause: Clause, _: re.Match[str]) -> Ruling | None:
@@ -303,6 +326,8 @@ def acted(case: Facts, clause: Clause, _: re.Match[str]) -> Ruling | None:
 def procedure(case: Facts, clause: Clause, found: re.Match[str]) -> Ruling | None:
     """Rule on which procedure it is: what a model stated, or else what was named at the start."""
     claimed = found["name"]
+    if found["access"] and ACCESS[found["access"]] != case.modality:
+        return unsupported(f"The modality of this case is {case.modality}.")
     outcome = case.bus.call("named", kind="procedure")
     stated = [] if isinstance(outcome, Unknown) else [str(one) for one in outcome.value]
     if not isinstance(outcome, Unknown) and stated:

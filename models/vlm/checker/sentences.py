@@ -11,7 +11,9 @@ _COMMENT: Final = re.compile(r"<!--.*?-->", re.DOTALL)
 _LEAD: Final = re.compile(r"\s*(?:[-*+•>]\s+|#{1,6}\s+|\d+[.)]\s+(?=[A-Z]))*")
 _END: Final = re.compile(r"(?<=[.!?])[\"”']?\s+(?=[\"“'(]?[A-Z0-9À-Ý])")
 _SHORT: Final = re.compile(r"\b(?:dr|mr|mrs|ms|prof|no|nr|approx|ca|vs|st|e\.g|i\.e)\.$", re.I)
-_JOINT: Final = re.compile(r",? (?:and|but|while|whereas|although|though)(?: then)? |[,;] (?:then )?")
+_JOINT: Final = re.compile(
+    r",? (?:and|but|while|whereas|although|though)(?: then)? |[,;] (?:then )?"
+)
 _MARKS: Final = " \t*_`\"“”'"
 
 

@@ -51,6 +51,10 @@ TRUE_AND_PLANTED = [
     ("The hook could be seen for at least 20 s.", "The hook could be seen for at least 40 s."),
     ("The grasper was in view for about 52 seconds.", "The grasper was used for about 2 minutes."),
     ("The phase preparation lasted 30 seconds.", "The phase preparation lasted 40 seconds."),
+    ("Clips were placed.", "No clips were placed."),
+    ("The surgeon used a grasper and a hook.", "The surgeon used a grasper and a bipolar."),
+    ("The camera was inside the body at 1:00.", "The camera remained inside the body throughout."),
+    ("A laparoscopic cholecystectomy was performed.", "A laparoscopic colonoscopy was performed."),
     ("Two clips were placed.", "Three clips were placed."),
     ("Only two clips were placed on the cystic duct.", "Only one clip was placed."),
     ("The hook came into view twice.", "The hook came into view three times."),
@@ -121,6 +125,7 @@ def test_what_is_true_is_supported_and_what_is_planted_contradicted(
     "text",
     [
         "A stapler was used.",
+        "A robotic cholecystectomy was performed.",
         "The right hepatic artery was clipped.",
         "The hook may have been used.",
         "The hook was used carefully.",
