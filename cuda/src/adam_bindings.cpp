@@ -56,7 +56,7 @@ std::int64_t on_cpu(const Optionals& tensors, const Optionals& state, std::size_
   }
   job.count = static_cast<std::int64_t>(count);
   job.visible = arrays::numbers<std::uint8_t>(state[0], {count}, "visible");
-  job.skip = arrays::numbers<std::int32_t>(state[1], {1}, "skip");
+  job.skip = arrays::numbers<std::int64_t>(state[1], {1}, "skip");
   job.last = arrays::numbers<std::int32_t>(state[2], {count}, "last");
   job.clock = arrays::numbers<double>(state[3], {adam::kClock}, "clock");
   job.faults = arrays::numbers<std::int64_t>(state[4], {adam::kFaults}, "faults");
@@ -89,7 +89,7 @@ void on_device(const Addresses& tensors, const Addresses& state, std::int64_t co
                      at<S>(tensors[3 * kFields + f]), widths[f]};
   }
   job.count = count;
-  job.visible = at<std::uint8_t>(state[0]), job.skip = at<std::int32_t>(state[1]);
+  job.visible = at<std::uint8_t>(state[0]), job.skip = at<std::int64_t>(state[1]);
   job.last = at<std::int32_t>(state[2]), job.clock = at<double>(state[3]);
   job.faults = at<std::int64_t>(state[4]), job.decays = at<S>(state[5]);
   set_numbers(job, numbers);

@@ -105,7 +105,8 @@ class SplatAdam:
 
         Args:
             visible: (N,), bool: who moves; by default those with any gradient that is not 0.
-            skip: (1,), int32: where it is not 0, on the device, no step is taken.
+            skip: (1,), int64: where it is not 0, on the device, no step is taken; in a workspace
+                `ledger[4:5]`.
 
         Raises:
             UsageError: A gradient is missing; on the CPU also: one is NaN or infinite, and then
@@ -113,7 +114,7 @@ class SplatAdam:
         """
         gradients = [self._gradient(*pair) for pair in zip(FIELDS, self._fields, strict=True)]
         self._check("visible", visible, (self._count,), torch.bool)
-        self._check("skip", skip, (1,), torch.int32)
+        self._check("skip", skip, (1,), torch.int64)
         lists = [self._fields, gradients, self._first, self._second]
         moved = [[t.detach() for t in tensors if t is not None] for tensors in lists]
         which = [f for f, t in enumerate(self._fields) if t is not None]

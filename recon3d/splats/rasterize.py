@@ -103,6 +103,7 @@ def rasterize(
         if tensor is not None:
             _check(name, tensor, shape, means)
     if options.backend == "reference":
+        _refuse_no_numbers(camera_from_world, background)
         return reference.render(
             gaussians.tensors, camera_from_world, camera, background, options.rules
         )
@@ -174,9 +175,14 @@ def _check(name: str, tensor: Tensor, shape: tuple[int, ...], means: Tensor) -> 
             got=f"{tensor.dtype} on {tensor.device}",
             allowed=f"{means.dtype} on {means.device}",
         )
-    # a GPU looks for itself: asking it here would wait for it
-    if tensor.device.type == "cpu" and not bool(torch.isfinite(tensor.detach()).all()):
-        raise UsageError(f"{name} is not finite", got="NaN or infinity", allowed="finite numbers")
+
+
+def _refuse_no_numbers(camera_from_world: Tensor, background: Tensor) -> None:
+    for name, tensor in (("camera_from_world", camera_from_world), ("background", background)):
+        if not bool(torch.isfinite(tensor.detach()).all()):
+            raise UsageError(
+                f"{name} is not finite", got="NaN or infinity", allowed="finite numbers"
+            )
 
 
 def _shot(pose: Tensor, background: Tensor, numbers: Sequence[float]) -> list[Any]:
@@ -220,6 +226,7 @@ def _forward(
     if device.machine_of(means, INSTRUCTION_SETS[instruction_set]) is not None:
         on_device = (means, quaternions, log_scales, logits, harmonics)
         return device.forward(on_device, (pose, background), numbers, size, _flags(flags))
+    _refuse_no_numbers(pose, background)  # a device looks for itself
     color, depth, alpha = (means.new_empty(height, width, *rest) for rest in ((3,), (), ()))
     normal = means.new_empty(*((height, width) if normals else (0, 0)), 3)
     middle = means.new_empty((height, width) if median else (0, 0))

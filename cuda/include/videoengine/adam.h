@@ -27,7 +27,7 @@ struct Job {
   Field<S> fields[kFields];
   std::int64_t count;
   const std::uint8_t* visible;  // (N), or null: those with a gradient that is not 0
-  const std::int32_t* skip;     // (1), or null: where it is not 0 the step is not taken
+  const std::int64_t* skip;     // (1), or null: where it is not 0 the step is not taken
   std::int32_t* last;           // (N): the step in which a Gaussian was moved last, 0 for none
   double* clock;                // (kClock)
   std::int64_t* faults;         // (kFaults)
