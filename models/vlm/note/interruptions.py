@@ -48,11 +48,13 @@ def _rest(mark: Mark) -> Rest:
 def _gap(mark: Mark) -> Finding:
     values: dict[str, Value] = {
         "start": Moment(mark.start_ns),
-        "end": Moment(mark.end_ns),
-        "length": Length(mark.end_ns - mark.start_ns),
         "cause": Term("cause", str(mark.payload.get("cause", ""))),
     }
-    return Finding("gap", f"gap/{mark.epoch}", values, (_rest(mark),))
+    sentence = "jump"
+    if mark.end_ns > mark.start_ns:
+        sentence = "gap"
+        values |= {"end": Moment(mark.end_ns), "length": Length(mark.end_ns - mark.start_ns)}
+    return Finding(sentence, f"gap/{mark.epoch}", values, (_rest(mark),))
 
 
 def _outside(log: NoteLog) -> Iterator[Finding]:

@@ -81,6 +81,7 @@ SENTENCES: Final[dict[str, frozenset[str]]] = {
     "corrected_over": frozenset({"by", "after"}),
     "corrected_away_over": frozenset({"by"}),
     "gap": frozenset({"start", "end", "length", "cause"}),
+    "jump": frozenset({"start", "cause"}),
     "outside": frozenset({"count", "times", "length", "certain"}),
     "refused": frozenset({"stage", "why"}),
     "failed": frozenset({"stage", "count", "start", "why"}),
