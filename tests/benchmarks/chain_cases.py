@@ -22,7 +22,7 @@ from videoengine.case import Case
 
 FIRST_SEED: Final = 910_000
 PRESET: Final = "embedded"
-COUNTS: Final = {"cholecystectomy": 20, "colonoscopy": 8}
+COUNTS: Final = {"cholecystectomy": 20, "colonoscopy": 6}
 PICTURES: Final = "size=320x256&fps=1"
 """Whole procedures at more than one picture a second take hours on two cores."""
 

@@ -1,40 +1,24 @@
 """Notes of simulated procedures against their own log and against the truth.
 
-    python tests/benchmarks/note.py [--procedures 20] [--cases FOLDER]
+    python tests/benchmarks/note.py [--cases FOLDER]
 
-Twenty held-out procedures, every third a colonoscopy, of seeds from 910,000 on. `true_events`:
-cases made of the truth itself. `pixels`: cases that `videoengine analyze` made with the bundled
-recognisers from 256x208 pictures, one a second, named FOLDER/PROCEDURE-SEED; those that are there
-are judged.
+`true_events`: cases made of the truth itself, of the procedures that `chain_cases.py` names.
+`pixels`: what is there in FOLDER of the cases that it makes with the bundled recognisers.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
-from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
+from chain_cases import finished, models, procedures, uri
 from measure import publish, summary
 
 from videoengine.apps.evaluate_note import as_json, evaluate_notes
 from videoengine.apps.note import note
 from videoengine.case import Case
-
-FIRST_SEED: Final = 910_000
-
-
-def procedures(number: int) -> list[tuple[str, int]]:
-    return [
-        ("colonoscopy" if index % 3 == 2 else "cholecystectomy", FIRST_SEED + index)
-        for index in range(number)
-    ]
-
-
-def uri(procedure: str, seed: int) -> str:
-    return f"sim://{procedure}?seed={seed}&size=256x208&fps=1"
 
 
 def timed(case: Path) -> dict[str, Any]:
@@ -48,32 +32,41 @@ def timed(case: Path) -> dict[str, Any]:
     return {"events": events, "compose_seconds": summary(seconds[1:])}
 
 
-def models(cases: Iterable[Path]) -> dict[str, int]:
-    """Return how many cases each recogniser of instruments made, by its hash."""
-    rows = (Case.open(case).timeline().run["stages"]["instruments"] for case in cases)
-    return dict(Counter(row["model_hash"][:12] for row in rows))
+def pixels(cases: Path) -> dict[str, Any]:
+    """Return the scores of the cases that are there, all together and by procedure."""
+    made = [
+        (name, uri(name, seed), case)
+        for name, seed in procedures()
+        if (case := finished(cases, name, seed)) is not None
+    ]
+    if not made:
+        raise SystemExit(f"no case in {cases}: python tests/benchmarks/chain_cases.py --cases …")
+    names = dict.fromkeys(name for name, _, _ in made)
+    rows = {
+        chosen: as_json(
+            evaluate_notes(
+                [truth for name, truth, _ in made if chosen in (name, "all")],
+                [str(case) for name, _, case in made if chosen in (name, "all")],
+            )
+        )
+        for chosen in ("all", *names)
+    }
+    paths = [case for _, _, case in made]
+    return {"cases": [path.name for path in paths], "models": models(paths), **rows}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--procedures", type=int, default=20)
     parser.add_argument("--cases", type=Path)
     options = parser.parse_args()
-    chosen = procedures(options.procedures)
+    sources = [uri(*one) for one in procedures()]
     result: dict[str, Any] = {
-        "procedures": [uri(*one) for one in chosen],
-        "true_events": as_json(evaluate_notes([uri(*one) for one in chosen])),
+        "procedures": sources,
+        "true_events": as_json(evaluate_notes(sources)),
     }
     if options.cases is not None:
-        pairs = [(uri(*one), options.cases / f"{one[0]}-{one[1]}") for one in chosen]
-        made = [pair for pair in pairs if (pair[1] / "report.html").is_file()]
-        judged = evaluate_notes([truth for truth, _ in made], [str(case) for _, case in made])
-        result["pixels"] = {
-            "names": [case.name for _, case in made],
-            "models": models(case for _, case in made),
-            **as_json(judged),
-        }
-        result["speed"] = timed(made[0][1])
+        result["pixels"] = pixels(options.cases)
+        result["speed"] = timed(options.cases / result["pixels"]["cases"][0])
     publish("note", result)
 
 
