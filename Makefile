@@ -8,7 +8,7 @@ PINS := -c constraints.txt
 export PIP_BUILD_CONSTRAINT := $(CURDIR)/constraints.txt
 NATIVE := $(shell find cuda -type f)
 
-.PHONY: help demo test check format test-wheel train-bundled bench gpu-smoke bench-gpu soak soak-live clean
+.PHONY: help demo test check format test-wheel train-bundled bench gpu-smoke gpu-checkers bench-gpu soak soak-live clean
 help:
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /: /'
 
@@ -82,7 +82,13 @@ gpu-smoke:  ## on a machine with a CUDA device: build, memory check, parity with
 	if command -v compute-sanitizer >/dev/null; then \
 	  compute-sanitizer --error-exitcode 1 $(PYTHON) -m pytest -q -m cuda tests/cuda; fi
 
-bench-gpu: gpu-smoke  ## on a machine with a CUDA device: frames a second of the simulator; JSON under docs/benchmarks/
+gpu-checkers:  ## after gpu-smoke: races, barriers and memory that was never written, on a small scene of splats
+	for tool in racecheck synccheck initcheck; do \
+	  VIDEOENGINE_REQUIRE=cuda compute-sanitizer --tool $$tool --error-exitcode 1 \
+	    $(PYTHON) -m pytest -q -m cuda tests/cuda -k small_scene_for_the_checkers || exit 1; done
+
+bench-gpu: gpu-smoke  ## on a machine with a CUDA device: splats beside installed peers, frames of the simulator; docs/benchmarks/
+	$(PYTHON) tests/benchmarks/splats_gpu.py
 	$(PYTHON) tests/benchmarks/simulator.py --backend cuda --part frames
 
 soak: $(VENV)/.test  ## the long versions: 50 kills, every spliced scene, 2 hours of media, 50 faults, 10 minutes of 4 feeds

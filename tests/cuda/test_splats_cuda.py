@@ -159,7 +159,7 @@ def test_a_fixed_order_of_sums_repeats_every_bit(options: RasterOptions) -> None
 
 
 def test_a_small_scene_for_the_checkers() -> None:
-    """Run by compute-sanitizer's racecheck, initcheck and synccheck in `make gpu-smoke`."""
+    """Run by compute-sanitizer's racecheck, synccheck and initcheck in `make gpu-checkers`."""
     camera = SplatCamera(40, 40, 30.0, 30.0, 20.0, 20.0)
     for deterministic in (False, True):
         room = SplatWorkspace(4000, "cuda")
