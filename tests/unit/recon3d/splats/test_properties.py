@@ -332,7 +332,7 @@ def test_everything_may_lie_strided_in_memory() -> None:
     assert all(torch.equal(a, b) for a, b in zip(back, right, strict=False))
 
 
-def strided_noise(like: Tensor, draws: torch.Generator) -> Tensor:
+def strided_noise(like: Tensor, draws: Any) -> Tensor:
     """Return noise as a gradient that is not packed."""
     noise = torch.randn(like.shape, generator=draws, dtype=torch.float64)
     return noise.transpose(0, 1).contiguous().transpose(0, 1)
