@@ -27,6 +27,7 @@ BENCHMARKS = (
     "workflow_speed.py",
     "few_shot.py",
     "ask.py",
+    "check.py",
     "note.py",
     "splats.py",
 )
