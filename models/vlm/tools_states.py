@@ -128,13 +128,12 @@ def _shown_at(index: CaseIndex, kind: str, moment: int, subject: Subject | None 
         return lacking
     if kind == "instrument":
         return _instruments_at(index, moment)
+    if kind == "triplet" and outside(index, moment) is not None:
+        return out_there(moment)
     found = [one for one in segments_at(index, kind, moment) if not _null(one.name)]
     if subject is not None and kind == "triplet":
         found = [one for one in found if acts(one.name, subject)]
     if not found:
-        out = outside(index, moment)
-        if out is not None and kind == "triplet":
-            return out_there(moment)
         rests = looked_at(index, (kind,), Window(moment, moment))
         if not rests:
             return blind(index, Window(moment, moment))
