@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import lzma
 import math
 import stat
+import zipfile
+import zlib
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final, NoReturn
@@ -21,6 +24,10 @@ DEEPEST: Final = 64
 CHUNK: Final = 1 << 16
 SHOWN: Final = 60
 """Characters of what was got that an error repeats."""
+BROKEN_ZIP: Final = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError,
+)  # fmt: skip
+"""What Python's reader raises on a ZIP that is damaged, encrypted or packed unusually."""
 LATEST_SECONDS: Final = 10**7
 """No case is longer (115 days)."""
 
@@ -56,6 +63,30 @@ def read_text(path: Path) -> str:
     return text
 
 
+def read_zipped(path: Path, name: str) -> str:
+    """Return the text of the one member of a ZIP file that has a name, in whatever folder.
+
+    Raises:
+        SourceError: It is no ZIP, has no such member or several, or the member is too large.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [one for one in archive.infolist() if Path(one.filename).name == name]
+            if len(members) != 1:
+                refuse(path, f"the ZIP must hold one {name}", got=f"{len(members)} of them")
+            with archive.open(members[0]) as stream:
+                data = stream.read(LARGEST_BYTES + 1)
+        if len(data) > LARGEST_BYTES:
+            refuse(path, f"{name} is too large", allowed=f"{LARGEST_BYTES} bytes")
+        return data.decode("utf-8-sig")
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read", got=error.strerror) from error
+    except UnicodeDecodeError as error:
+        refuse(path, f"{name} is no text", got=f"byte {error.start}", allowed="UTF-8")
+    except BROKEN_ZIP as error:
+        refuse(path, "the ZIP is broken or locked", got=error)
+
+
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file, or of the files in a folder, names left out of it."""
     files = sorted(item for item in path.rglob("*") if item.is_file()) if path.is_dir() else [path]
@@ -69,13 +100,17 @@ def sha256_of(path: Path) -> str:
     return whole.hexdigest()
 
 
-def read_xml(path: Path) -> ElementTree.Element:
+def read_xml(path: Path, text: str | None = None) -> ElementTree.Element:
     """Return the root of an XML file; one that declares types or entities is refused.
+
+    Args:
+        path: The file.
+        text: What was read of it, where it lay in a ZIP.
 
     Raises:
         SourceError: It is no XML, nested too deeply, or declares a DOCTYPE.
     """
-    text = read_text(path)
+    text = read_text(path) if text is None else text
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         refuse(path, "XML with a DOCTYPE is not read: its entities can grow without bound",
                allowed="XML without a DOCTYPE")  # fmt: skip

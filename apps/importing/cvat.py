@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,7 @@ from videoengine.apps.importing.annotation_file import (
     fraction_at,
     integer_at,
     read_xml,
+    read_zipped,
     refuse,
     seconds_at,
 )
@@ -47,14 +49,15 @@ What = tuple[str, str]
 
 
 def read_cvat(path: Path, target: Target) -> Found:
-    """Return the boxes and tags of a file, or of the folder that `export --to cvat` makes.
+    """Return the boxes and tags of a file, of the ZIP that CVAT packs, or of a folder of ours.
 
     Raises:
         UsageError: The case has no constant rate.
         SourceError: It is no file of CVAT, or what it says cannot be true of the case.
     """
     path = path / ANNOTATIONS if path.is_dir() else path
-    root = read_xml(path)
+    zipped = read_zipped(path, ANNOTATIONS) if zipfile.is_zipfile(path) else None
+    root = read_xml(path, zipped)
     if root.tag != "annotations" or root.find("meta") is None:
         refuse(path, "this is no file of CVAT", got=f"<{root.tag}>",
                allowed="<annotations> with <meta>")  # fmt: skip

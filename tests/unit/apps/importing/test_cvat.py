@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import zipfile
 from fractions import Fraction
 from pathlib import Path
 from xml.etree import ElementTree
@@ -190,6 +191,43 @@ def test_what_is_no_file_of_the_case_is_refused(tmp_path: Path, text: str, says:
     with pytest.raises(SourceError, match=says):
         bring(tmp_path, text)
     assert len(list(Case.open(tmp_path / "case").events("run"))) == 2
+
+
+def zipped(folder: Path, *names: str, text: str = GOOD) -> Path:
+    path = folder / "task.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in names:
+            archive.writestr(name, text)
+    return path
+
+
+def test_the_zip_that_cvat_packs_is_read(tmp_path: Path) -> None:
+    case = some_case(tmp_path / "case")
+    path = zipped(tmp_path, "annotations.xml", "images/frame_000000.PNG")
+    import_annotations(case, path, "cvat", by="Dr A")
+    assert heard(case) == [("instrument", "grasper", 0, 2 * FRAME_NS, 5 * FRAME_NS)]
+
+
+def test_a_zip_without_one_file_of_annotations_is_refused(tmp_path: Path) -> None:
+    case = some_case(tmp_path / "case")
+    for names in (("labels.json",), ("a/annotations.xml", "b/annotations.xml")):
+        with pytest.raises(SourceError, match=r"must hold one annotations\.xml"):
+            import_annotations(case, zipped(tmp_path, *names), "cvat", by="Dr A")
+
+
+def test_a_zip_that_is_damaged_or_swells_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = some_case(tmp_path / "case")
+    path = zipped(tmp_path, "annotations.xml", text=GOOD + " " * 100_000)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:60] + b"damaged!" + whole[68:])
+    with pytest.raises(SourceError, match="broken"):
+        import_annotations(case, path, "cvat", by="Dr A")
+    path.write_bytes(whole)
+    monkeypatch.setattr("videoengine.apps.importing.annotation_file.LARGEST_BYTES", 50_000)
+    with pytest.raises(SourceError, match="too large"):
+        import_annotations(case, path, "cvat", by="Dr A")
 
 
 def test_a_stream_of_varying_rate_has_no_numbers_of_frames(tmp_path: Path) -> None:
