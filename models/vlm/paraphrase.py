@@ -14,18 +14,20 @@ import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from videoengine.media_time import NS_PER_SECOND, clock
 from videoengine.models.vlm.cues import DENIED, MOST
-from videoengine.models.vlm.embeddings import Encoder
 from videoengine.models.vlm.findings import Window
 from videoengine.models.vlm.grammar import ARTICLES, Reading
 from videoengine.models.vlm.spoken_times import AFTER, BEFORE, MOMENT, SPAN, Times
 from videoengine.models.vlm.subjects import Subject
+
+if TYPE_CHECKING:
+    from videoengine.models.vlm.embeddings import Encoder
 
 FILE: Final = Path(__file__).with_name("wordings.toml")
 NEAR: Final = 0.6
@@ -98,6 +100,8 @@ class ReadAs:
     reading: Reading
     nearness: float
     """Cosine to the nearest wording."""
+    ahead: float
+    """What that is above the cosine to anything else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +152,11 @@ class Paraphrases:
         nearness, best = ranked[0]
         if best is None or nearness < self._near:
             return None
-        if len(ranked) > 1 and nearness - ranked[1][0] < self._ahead:
+        ahead = nearness - ranked[1][0] if len(ranked) > 1 else 1.0
+        if ahead < self._ahead:
             return None
-        return ReadAs(_asked(best, reading, shape), _read_as(best, reading, shape), nearness)
+        said = _read_as(best, reading, shape)
+        return ReadAs(_asked(best, reading, shape), said, nearness, ahead)
 
     def _ranked(self, reading: Reading, shape: Shape) -> list[tuple[float, Intention | None]]:
         """Return each intention that fits, and None for what is refused, the nearest first."""

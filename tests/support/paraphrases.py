@@ -17,6 +17,10 @@ from videoengine.apps.evaluate_ask import NOT_OBSERVABLE, Posed
 from videoengine.recon3d.simulator.question_wording import WORDINGS
 
 FILE: Final = Path(__file__).parent.parent / "data" / "paraphrases.tsv"
+SPOKEN: Final = FILE.with_name("paraphrases_spoken.tsv")
+"""Hurried, clipped, British and non-native English; nothing is tuned on any of these."""
+UNANSWERABLE: Final = FILE.with_name("unanswerable.tsv")
+"""What must not be answered, by why; nothing is tuned on every other one."""
 EACH: Final = 2
 """Questions of one case that are put into the words of each paraphrase."""
 UNKNOWABLE: Final = "unknowable"
@@ -34,9 +38,9 @@ class Paraphrase:
     """Every other one: nothing was tuned on these."""
 
 
-def paraphrases() -> list[Paraphrase]:
-    """Return the paraphrases of the file."""
-    rows = [line.split("\t") for line in FILE.read_text("utf-8").splitlines()]
+def paraphrases(file: Path = FILE) -> list[Paraphrase]:
+    """Return the paraphrases of a file."""
+    rows = [line.split("\t") for line in file.read_text("utf-8").splitlines()]
     return [Paraphrase(kind, text, bool(n % 2)) for n, (kind, text) in enumerate(rows)]
 
 
