@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import resource
 import signal
 import tempfile
@@ -25,9 +26,10 @@ from videoengine.payloads import InstrumentPayload, PhasePayload, TripletPayload
 from videoengine.vocabularies import vocabulary
 
 LAYOUT = Layout(Fraction(1, 12800), 512, (Stretch(tuple(512 * at for at in range(51)), 0),))
+NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 HOSTILE = (
-    "", "\0", "NaN", "-1", "1e400", "9" * 400, "'", '"', "<", "&b;", "]]>", "{", "[", "null",
-    "Lunch", "\ud83d\ude00".encode("utf-16", "surrogatepass").decode("utf-16"), "=1+1", "\r", "\t",
+    "", "\0", "NaN", "-1", "0", "1e400", "1e-400", "99999", "-0.0", "1/0", "0x1", "9" * 400,
+    "'", '"', "<", "&b;", "]]>", "{", "[", "null", "Lunch", "\U0001f600", "=1+1", "\r", "\t",
 )  # fmt: skip
 
 
@@ -68,9 +70,12 @@ def test_a_damaged_file_is_imported_whole_or_refused_in_one_line(
     files: dict[str, Path], name: str, data: st.DataObject
 ) -> None:
     text = files[name].read_text()
-    start = data.draw(st.integers(0, len(text)))
-    length = data.draw(st.sampled_from([0, 1, 5, 40, len(text)]))
-    damaged = text[:start] + data.draw(st.sampled_from(HOSTILE)) + text[start + length :]
+    numbers = [match.span() for match in NUMBER.finditer(text)]
+    anywhere = st.tuples(st.integers(0, len(text)), st.sampled_from([0, 1, 5, 40, len(text)]))
+    start, end = data.draw(
+        st.sampled_from(numbers) | anywhere.map(lambda spot: (spot[0], sum(spot)))
+    )
+    damaged = text[:start] + data.draw(st.sampled_from(HOSTILE)) + text[end:]
     with tempfile.TemporaryDirectory() as place:
         case = make_stated(Path(place) / "case", LAYOUT, [])
         path = Path(place) / files[name].name
