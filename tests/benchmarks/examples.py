@@ -63,8 +63,8 @@ HEAD: Final = """# Three real clips, asked and noted
 
 Clips of Cholec80 (`../shared/data/cholec80_clips`, 32 s each: two cuts of 15 s from two operations,
 so a length is none of an operation), as the bundled models, taught on simulated procedures only,
-see them. Nothing is mended here; what is wrong stands as it came out. Labels of the actions in them are
-in the folder's `triplet_labels.txt`. Written by `python tests/benchmarks/examples.py`.
+see them. Nothing is mended here; what is wrong stands as it came out. Labels of the actions in them
+are in the folder's `triplet_labels.txt`. Written by `python tests/benchmarks/examples.py`.
 """
 
 
