@@ -66,7 +66,7 @@ class Intention:
     wordings: tuple[str, ...]
     subjects: int
     """How many it is about."""
-    times: tuple[str, ...]
+    times: tuple[Shape, ...]
     kind: str | None
     """Of every subject; None: any."""
     word: str | None
