@@ -124,13 +124,16 @@ VIDEOENGINE_HD bool trace(const Gaussian<S>& g, const View<S>& view, const Rules
 // The column of R(q) along the shortest scale.
 template <class S>
 VIDEOENGINE_HD int shortest(const S scale[3]) {
-  int k = scale[1] < scale[0] ? 1 : 0;
-  return scale[2] < scale[k] ? 2 : k;
+  const bool second = scale[1] < scale[0];
+  return scale[2] < (second ? scale[1] : scale[0]) ? 2 : (second ? 1 : 0);
 }
 
 template <class S>
+VIDEOENGINE_HD S chosen(const S of[3], int k) { return k == 0 ? of[0] : (k == 1 ? of[1] : of[2]); }
+
+template <class S>
 VIDEOENGINE_HD math::Vec3<S> turned_axis(const math::Mat3<S>& w, const Course<S>& c, int k) {
-  return w * math::Vec3<S>{c.turn[0][k], c.turn[1][k], c.turn[2][k]};
+  return w * math::Vec3<S>{chosen(c.turn[0], k), chosen(c.turn[1], k), chosen(c.turn[2], k)};
 }
 
 // What the lamp leaves of a color at p: (distance / |p|)^2 cos^exponent.
@@ -195,8 +198,11 @@ VIDEOENGINE_HD void normal_back(const math::Mat3<S>& w, const Course<S>& c, cons
   const S facing = math::dot(n, c.p) > S(0) ? S(-1) : S(1);
   for (int i = 0; i < 3; ++i) {
     for (int j = 0; j < 3; ++j) {
-      turn[j][k] = turn[j][k] + facing * gradient[i] * part(w, i, j);
-      view.rotation[3 * i + j] = view.rotation[3 * i + j] + facing * gradient[i] * c.turn[j][k];
+      const S along = facing * gradient[i];
+      for (int column = 0; column < 3; ++column) {
+        turn[j][column] = column == k ? turn[j][column] + along * part(w, i, j) : turn[j][column];
+      }
+      view.rotation[3 * i + j] = view.rotation[3 * i + j] + along * chosen(c.turn[j], k);
     }
   }
 }
