@@ -127,6 +127,7 @@ Failure binned(const Projected<S>& seen, const std::vector<std::int32_t>& order,
     std::int64_t* count = counts.data() + number * tiles;
     for (std::int64_t i = stretch.first; i < stretch.end; ++i) {
       std::int32_t pairs = 0;
+      if (i + kAhead < stretch.end) fetch(seen.splats[order[i + kAhead]]);
       each_tile(seen.splats[order[i]], set, [&](int tile) { ++count[tile], ++pairs; });
       own[i] = pairs;
     }
@@ -157,6 +158,7 @@ Failure binned(const Projected<S>& seen, const std::vector<std::int32_t>& order,
     std::int64_t* next = counts.data() + number * tiles;
     for (std::int64_t i = stretch.first; i < stretch.end; ++i) {
       const Splat<S>& s = seen.splats[order[i]];
+      if (i + kAhead < stretch.end) fetch(seen.splats[order[i + kAhead]]);
       pass.splats[i] = s, pass.ids[i] = seen.ids[order[i]];
       std::int64_t place = pass.firsts[i];
       each_tile(s, set, [&](int tile) {

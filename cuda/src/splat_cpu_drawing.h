@@ -45,29 +45,50 @@ struct Tile {
   alignas(64) S median[kTilePixels];
 };
 
-// Adds one splat to one block.
-template <class S, int kChannels, bool kMedian>
-void blend(const Splat<S>& s, const Rules<S>& rules, const Offsets<S>& offsets, S x0, S y0, int at,
-           Tile<S, kChannels>& tile) {
-  using L = Lanes<S>;
-  S value[kChannels];
-  values_of<S, kChannels>(s, value);
-  const Cover<L> cover = cover_of(s, rules, (x0 + offsets.x) - s.x, (y0 + offsets.y) - s.y);
-  const L before = L::load(tile.light + at);
-  L after = before;
-  const L weight = weight_of(cover, rules, after);
-  after.store(tile.light + at);
-  if constexpr (kMedian) {
-    const auto crossed = (before > S(0.5)) & (after <= S(0.5)) & (weight > S(0));
-    select(crossed, L(s.depth), L::load(tile.median + at)).store(tile.median + at);
-  }
-  for (int k = 0; k < kChannels; ++k) {
-    S* sum = tile.sum[k] + at;
-    (L::load(sum) + value[k] * weight).store(sum);
-  }
+constexpr int kLook = 32;  // splats between looks at which blocks have ended
+
+template <class S>
+void fetch_ahead(const Pass<S>& pass, std::int64_t n, std::int64_t end) {
+  if (n + kAhead < end) fetch(pass.splats[pass.pairs[n + kAhead]]);
 }
 
-constexpr int kLook = 32;  // splats between looks at which blocks have ended
+// The splats of a stretch of a tile's list that meet each block, in order.
+constexpr int kBatch = 256;
+struct Met {
+  std::uint16_t count[kBlocks];
+  std::uint16_t which[kBlocks][kBatch];
+};
+
+// Blends splats into one block, which stays in registers; a splat that no pixel sees changes no bit and
+// is left out before its power of two.
+template <class S, int kChannels, bool kMedian>
+void blend(const Splat<S>* const* splats, const std::uint16_t* which, int count, const Rules<S>& rules, S faintest,
+           const Lanes<S>& x, const Lanes<S>& y, int at, Tile<S, kChannels>& tile) {
+  using L = Lanes<S>;
+  L sum[kChannels], light = L::load(tile.light + at), median;
+  for (int k = 0; k < kChannels; ++k) sum[k] = L::load(tile.sum[k] + at);
+  if constexpr (kMedian) median = L::load(tile.median + at);
+  for (int n = 0; n < count; ++n) {
+    if (n % kLook == kLook - 1 && !any(light > S(0))) break;
+    const Splat<S>& s = *splats[which[n]];
+    const L dx = x - s.x, dy = y - s.y;
+    const L q = quadratic_of(s, dx, dy);
+    if (!any(s.level - q >= faintest)) continue;
+    S value[kChannels];
+    values_of<S, kChannels>(s, value);
+    const Cover<L> cover = cover_at(s, rules, q);
+    const L before = light;
+    const L weight = weight_of(cover, rules, light);
+    if constexpr (kMedian) {
+      const auto crossed = (before > S(0.5)) & (light <= S(0.5)) & (weight > S(0));
+      median = select(crossed, L(s.depth), median);
+    }
+    for (int k = 0; k < kChannels; ++k) sum[k] = sum[k] + value[k] * weight;
+  }
+  light.store(tile.light + at);
+  for (int k = 0; k < kChannels; ++k) sum[k].store(tile.sum[k] + at);
+  if constexpr (kMedian) median.store(tile.median + at);
+}
 
 // Runs over a tile's splats in order; `visit(index in the list, splat, x, y, first lane)` for every block
 // that is lit and within reach, `passed(index, splat)` once after the blocks of each splat.
@@ -87,6 +108,7 @@ void walk(const Pass<S>& pass, const Setting<S>& set, std::int64_t tile, const S
         return;
       }
     }
+    fetch_ahead(pass, n, end);
     const Splat<S>& s = pass.splats[pass.pairs[n]];
     Range across, down;
     blocks_of(s, set, left, top, across, down);
@@ -116,12 +138,40 @@ void draw_tile(const Pass<S>& pass, const Setting<S>& set, const Shot<S>& shot, 
   std::fill_n(&t.sum[0][0], kChannels * kTilePixels, S(0));
   std::fill_n(t.light, kTilePixels, S(1));
   std::fill_n(t.median, kTilePixels, S(0));
-  walk(
-      pass, set, tile, t.light,
-      [&](const Splat<S>& s, S x0, S y0, int at) {
-        blend<S, kChannels, kMedian>(s, set.rules, offsets, x0, y0, at, t);
-      },
-      [](std::int64_t, const Splat<S>&, bool) {});
+  const int left = static_cast<int>(tile % set.columns) * kTile, top = static_cast<int>(tile / set.columns) * kTile;
+  const S faintest = faintest_level(set.rules);
+  bool lit[kBlocks];
+  std::fill_n(lit, kBlocks, true);
+  const std::int64_t end = pass.starts[tile + 1];
+  for (std::int64_t start = pass.starts[tile]; start < end; start += kBatch) {
+    const int count = static_cast<int>(std::min<std::int64_t>(kBatch, end - start));
+    const Splat<S>* splats[kBatch];
+    Met met;
+    std::fill_n(met.count, kBlocks, std::uint16_t(0));
+    for (int n = 0; n < count; ++n) {
+      fetch_ahead(pass, start + n, end);
+      const Splat<S>& s = pass.splats[pass.pairs[start + n]];
+      splats[n] = &s;
+      Range across, down;
+      blocks_of(s, set, left, top, across, down);
+      for (int row = down.first; row <= down.last; ++row) {
+        for (int column = across.first; column <= across.last; ++column) {
+          const int block = row * (kTile / kBlock) + column;
+          met.which[block][met.count[block]++] = static_cast<std::uint16_t>(n);
+        }
+      }
+    }
+    bool any_lit = false;
+    for (int block = 0; block < kBlocks; ++block) {
+      if (!lit[block]) continue;
+      const int at = block * kLanes;
+      const Lanes<S> x = S(left + block % (kTile / kBlock) * kBlock) + offsets.x;
+      const Lanes<S> y = S(top + block / (kTile / kBlock) * kBlock) + offsets.y;
+      blend<S, kChannels, kMedian>(splats, met.which[block], met.count[block], set.rules, faintest, x, y, at, t);
+      any_lit |= lit[block] = splat::any(Lanes<S>::load(t.light + at) > S(0));
+    }
+    if (!any_lit) break;
+  }
   S* kept = pass.sums + tile * (kChannels + 1) * kTilePixels;
   std::copy_n(&t.sum[0][0], kChannels * kTilePixels, kept);
   for (int i = 0; i < kTilePixels; ++i) kept[kChannels * kTilePixels + i] = math::magnitude(t.light[i]);

@@ -6,6 +6,10 @@
 
 #include <type_traits>
 
+#if defined(__AVX__)
+#include <immintrin.h>
+#endif
+
 #include "videoengine/math3.h"
 
 namespace videoengine {
@@ -125,9 +129,15 @@ template <class S>
 VIDEOENGINE_HD bool any(const LaneMask<S>& mask) {
   auto all = mask.v[0];
   for (int i = 1; i < Lanes<S>::kCount; ++i) all |= mask.v[i];
+#if defined(__AVX512F__) && VIDEOENGINE_LANE_BYTES == 64
+  return _mm512_test_epi32_mask(reinterpret_cast<__m512i>(all), reinterpret_cast<__m512i>(all)) != 0;
+#elif defined(__AVX__) && VIDEOENGINE_LANE_BYTES == 32
+  return !_mm256_testz_si256(reinterpret_cast<__m256i>(all), reinterpret_cast<__m256i>(all));
+#else
   bool found = false;
   for (int i = 0; i < Lanes<S>::kWidth; ++i) found |= all[i] != 0;
   return found;
+#endif
 }
 
 // The sum of the lanes, halves upon halves: the same order on every instruction set.

@@ -31,11 +31,26 @@ struct Cover {
 };
 
 template <class S, class L>
-VIDEOENGINE_HD Cover<L> cover_of(const Splat<S>& s, const Rules<S>& rules, L dx, L dy) {
-  const L q = (s.a * dx + s.b * dy) * dx + s.c * dy * dy;
+VIDEOENGINE_HD L quadratic_of(const Splat<S>& s, L dx, L dy) {
+  return (s.a * dx + s.b * dy) * dx + s.c * dy * dy;
+}
+
+template <class S, class L>
+VIDEOENGINE_HD Cover<L> cover_at(const Splat<S>& s, const Rules<S>& rules, L q) {
   const L raw = bounded_power_of_two(at_most(at_least(s.level - q, S(-120)), S(120)));
   const auto seen = (q >= S(0)) & (raw >= rules.alpha_min);
   return {select(seen, at_most(raw, rules.alpha_max), L(S(0))), raw};
+}
+
+template <class S, class L>
+VIDEOENGINE_HD Cover<L> cover_of(const Splat<S>& s, const Rules<S>& rules, L dx, L dy) {
+  return cover_at(s, rules, quadratic_of(s, dx, dy));
+}
+
+// The least level, less the quadratic, that may still cover alpha_min: the errors of log2 and 2^x are off.
+template <class S>
+VIDEOENGINE_HD S faintest_level(const Rules<S>& rules) {
+  return math::log_two(rules.alpha_min) - S(4e-6);
 }
 
 // What a splat adds to a pixel with transmittance `light`, which it moves on.
