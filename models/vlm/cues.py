@@ -29,8 +29,10 @@ DENIED: Final = (
 )
 """What is not so is not asked for here: an answer to the opposite would be a wrong one."""
 MOST: Final = (
-    r"longest|shortest|most(?! recent)|least|fewest|busiest|average|mean|median|percent\w*"
+    r"longest|shortest|most(?! recent)|least|fewest|busiest|average|mean|median|percent\w*|"
+    r"(?:more|less|fewer) than|phase (?:changes?|transitions?|switch\w*)"
 )
+UNTIL: Final = r"how long (?:is it |does it take )?(?:until|till)|how soon"
 AUXILIARY: Final = r"(?:zz\w+ )?(?:is|are|was|were|does|do|did|can|could|has|have|will|would)\b"
 MANY: Final = r"how many|number of|how often|count|how frequently|tally|many"
 LONG: Final = (

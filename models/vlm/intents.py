@@ -18,6 +18,7 @@ from videoengine.models.vlm.cues import (
     MOST,
     NEXT,
     TIME,
+    UNTIL,
     WHEN,
 )
 from videoengine.models.vlm.findings import Window
@@ -65,13 +66,24 @@ Rule = Callable[[Ask], Call | None]
 
 def decide(ask: Ask) -> Call | None:
     """Return the call that answers a question, or None when it is not understood."""
-    if ask.has(DENIED) or ask.has(MOST):
+    if ask.has(DENIED) or ask.has(MOST) or _unread(ask):
         return None
     for rule in RULES:
         call = rule(ask)
         if call is not None:
             return call
     return None
+
+
+def _unread(ask: Ask) -> bool:
+    """Tell whether a question turns on a word that was passed over.
+
+    Of anatomy alone one may ask whether it is worked on: "was the gallbladder perforated" is
+    another question. And what "it" is, is not known here: "was it clipped before it was cut".
+    """
+    if len(ask.subjects) == 1 and _anatomy(ask.subjects[0]) and not ask.has(f"{ACTED}|{MANY}"):
+        return True
+    return ask.has(r"(?:before|after) it (?:is |was |gets |got )?s1")
 
 
 def _compare(ask: Ask) -> Call | None:
@@ -105,6 +117,9 @@ def _count(ask: Ask) -> Call | None:
         return Call("clips", {"window": window})
     if re.search(r"\bpolyps?\b", plain):
         return Call("polyps", {"window": window})
+    if len(ask.instruments) == len(ask.subjects) == 1 and ask.reading.times.moments:
+        return Call("count_at", {"moment": ask.reading.times.moments[0],
+                                 "subject": ask.instruments[0]})  # fmt: skip
     if ask.subjects and not (ask.has(INSTRUMENTS) and ask.has(r"kinds?|types?|different")):
         subject = _joint(ask)
         if subject is not None:
@@ -128,6 +143,8 @@ def _long(ask: Ask) -> Call | None:
         return None
     at = ask.reading.times.at
     subject = _joint(ask)
+    if ask.has(UNTIL):
+        return None if subject is None else Call("first", {"subject": subject})
     if subject is not None:
         return Call("duration", {"subject": subject, "window": ask.window})
     if at is not None and ask.has("phases?|stage|it|that|one"):
@@ -232,7 +249,7 @@ def _next(ask: Ask) -> Call | None:
 
 
 def _when(ask: Ask) -> Call | None:
-    if not ask.subjects:
+    if not ask.subjects or only_target(ask.reading):
         return None
     first = ask.has(
         r"first|newly|next|earliest|begins?|began|starts?|started|initial\w*|onset|appears?|appear"
@@ -315,14 +332,22 @@ def _listed(ask: Ask) -> Call | None:
         ("procedure", r"procedure is|procedure was|kind of (?:procedure|operation|surgery)"),
     ):
         if ask.has(pattern):
-            return Call("named", {"kind": kind, "window": ask.window})
-    if ask.has(r"hidden|blanked|private|privacy|censored"):
+            return _there(ask, kind)
+    if not ask.has(MANY) and ask.has(r"hidden|blanked|private|privacy|censored"):
         return Call("hidden", {"window": ask.window})
     if ask.has(r"holes?|gaps?|interruptions?|missing video|signal lost"):
         return Call("holes", {"window": ask.window})
     if ask.has(r"happen\w*|summar\w*|describe|overview|goes on|going on|what is this|course"):
-        return Call("named", {"kind": "phase", "window": ask.window})
+        return _there(ask, "phase")
     return None
+
+
+def _there(ask: Ask, kind: str) -> Call:
+    """Return what asks for all there is of a kind in a stretch, or at a moment."""
+    moments = ask.reading.times.moments
+    if moments and ask.window is None and kind != "procedure":
+        return Call("shown_at", {"kind": kind, "moment": moments[0]})
+    return Call("named", {"kind": kind, "window": ask.window})
 
 
 _IS: Final = (

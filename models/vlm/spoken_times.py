@@ -197,6 +197,11 @@ def _ends(text: str, end_ns: int, tokens: _Tokens) -> str:
                   lambda m: f"{m['lead']} {tokens.put(0)}", text)  # fmt: skip
     text = re.sub(rf"\b{at}end{_PLACE}\b(?! of)",
                   lambda m: f"{m['lead']} {tokens.put(end_ns / NS_PER_SECOND)}", text)  # fmt: skip
+    share = (
+        r"\b(\d{1,2}(?:\.\d+)?|100) ?%(?: (?:of|into|through))?"
+        r"(?: (?:the |this )?(?:video|case|procedure|operation|recording))?"
+    )
+    text = re.sub(share, lambda m: tokens.put(float(m[1]) / 100 * end_ns / NS_PER_SECOND), text)
     half = (
         rf"\b(?:at )?(?:halfway|half way|midway)(?: through| into)?{_PLACE}"
         r"(?: the (?:video|case|procedure|operation))?\b"

@@ -201,11 +201,19 @@ def _only(index: CaseIndex, moment: int) -> Outcome:
     return Finding(value, None, text, rests)
 
 
-def _count_at(index: CaseIndex, moment: int) -> Outcome:
+def _count_at(index: CaseIndex, moment: int, subject: Subject | None = None) -> Outcome:
+    lacking = None if subject is None else unknown(index, subject)
+    if lacking is not None:
+        return lacking
     seen = _view(index, moment)
     if isinstance(seen, Unknown):
         return seen
     names, rests = seen
+    if subject is not None:
+        names = [name for name in names if name == subject.term]
+        what = "no" if not names else str(len(names))
+        text = f"At {clock(moment)}, {what} {subject.term}{'' if len(names) == 1 else 's'} in view."
+        return Finding(len(names), None, text, rests)
     if not names:
         return Finding(0, None, f"No instrument is in view at {clock(moment)}.", rests)
     number = f"{several(len(names), 'instrument')} {'is' if len(names) == 1 else 'are'}"
@@ -271,8 +279,11 @@ ONLY: Final = Tool(
 )
 COUNT_AT: Final = Tool(
     "count_at",
-    "How many instruments are in view at a moment.",
-    {"moment": MOMENT},
+    "How many instruments, or instruments of one kind, are in view at a moment.",
+    {
+        "moment": MOMENT,
+        "subject": replace(SUBJECT, says="the instrument that is counted", optional=True),
+    },
     "a number",
     _count_at,
 )

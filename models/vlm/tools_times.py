@@ -96,7 +96,12 @@ def _order(index: CaseIndex, one: Subject, other: Subject, window: Window | None
         lacking = unknown(index, subject)
         if lacking is not None:
             return lacking
-        after = [s for s in stretches(index, subject) if place.start_ns < s.start_ns]
+        # Of the whole case a beginning at its start counts; what goes on into a stretch does not.
+        after = [
+            s
+            for s in stretches(index, subject)
+            if place.start_ns < s.start_ns or (window is None and not subject.change)
+        ]
         if after and after[0].start_ns <= place.end_ns:
             begun.append((subject, after[0]))
     if not begun:
@@ -106,11 +111,16 @@ def _order(index: CaseIndex, one: Subject, other: Subject, window: Window | None
         text = f"Neither: {denied(one.event)}, and {denied(other.event)}, {where(window)}."
         return Finding("neither", None, text, rests)
     begun.sort(key=lambda pair: pair[1].start_ns)
-    said = [f"{subject.event} at {clock(at.start_ns)}" for subject, at in begun]
+    said = [f"{_begins(subject, at)} at {clock(at.start_ns)}" for subject, at in begun]
     rests = tuple(at.supports[0] for _, at in begun)
     only = "" if len(begun) == 2 else f"; {_not_begun(index, begun[0][0], one, other, place)}"
     text = f"{large(', then '.join(said))}{only}."
     return Finding(begun[0][0].event, None, text, rests)
+
+
+def _begins(subject: Subject, at: Stretch) -> str:
+    """Return "a hook comes into view", or "a hook is in view" of what was so from the start."""
+    return is_so(subject) if at.start_ns < START_NS else subject.event
 
 
 def _not_begun(

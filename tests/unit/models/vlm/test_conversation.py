@@ -46,6 +46,15 @@ from videoengine.models.vlm.index import CaseIndex, open_index
         ("Is there smoke between 0:30 and 1:00?", "yes"),
         ("How is the quality of the picture at 0:45?", "smoke"),
         ("Which instruments are used?", ["clipper", "grasper", "hook"]),
+        ("How many graspers are in view at 0:40?", 1),
+        ("How many clippers are in view at 0:40?", 0),
+        ("How long until the first clip?", 90.0),
+        ("Was the duct clipped?", "yes"),
+        ("Was the artery clipped?", "no"),
+        ("What phase is it at 50% of the video?", "calot triangle dissection"),
+        ("Describe the moment at 0:10.", "preparation"),
+        ("Does preparation come before clipping?", "the phase preparation begins"),
+        ("When does the camera first enter the body?", 5.0),
     ],
 )
 def test_a_question_has_the_answer_that_the_log_gives(
@@ -105,6 +114,12 @@ def test_what_is_not_understood_comes_back_with_what_could_be_asked(
         "Was the cystic duct clipped before the gallbladder?",
         "How long after the first clip does the hook come into view?",
         "Which phase is the longest?",
+        "Was the gallbladder perforated?",
+        "When was the gallbladder removed?",
+        "Is there more than one grasper at 0:40?",
+        "How many phase changes are there?",
+        "Was the cystic artery clipped before it was cut?",
+        "How many times is the view hidden?",
     ],
 )
 def test_what_would_be_answered_to_another_question_is_not_understood(
