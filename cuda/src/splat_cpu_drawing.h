@@ -26,16 +26,12 @@ struct Offsets {
   }
 };
 
-// The blocks of a tile that a splat's box meets.
-template <class S>
-void blocks_of(const Splat<S>& s, const Setting<S>& set, int left, int top, Range& across, Range& down) {
+// Of the blocks of a tile, those in a box of the picture.
+inline BlockBox in_tile(const BlockBox& box, int column, int row) {
   constexpr int kSide = kTile / kBlock;
-  if (set.cull) {
-    across = cells_of(s.x, s.reach_x, left, kBlock, kSide);
-    down = cells_of(s.y, s.reach_y, top, kBlock, kSide);
-  } else {
-    across = {0, kSide - 1}, down = {0, kSide - 1};
-  }
+  const int left = column * kSide, top = row * kSide;
+  return {std::max(box.left - left, 0), std::min(box.right - left, kSide - 1), std::max(box.top - top, 0),
+          std::min(box.bottom - top, kSide - 1)};
 }
 
 template <class S, int kChannels>
@@ -95,7 +91,8 @@ void blend(const Splat<S>* const* splats, const std::uint16_t* which, int count,
 template <class S, class Visit, class Passed>
 void walk(const Pass<S>& pass, const Setting<S>& set, std::int64_t tile, const S* light, const Visit& visit,
           const Passed& passed) {
-  const int left = static_cast<int>(tile % set.columns) * kTile, top = static_cast<int>(tile / set.columns) * kTile;
+  const int tile_column = static_cast<int>(tile % set.columns), tile_row = static_cast<int>(tile / set.columns);
+  const int left = tile_column * kTile, top = tile_row * kTile;
   bool lit[kBlocks];
   std::fill_n(lit, kBlocks, true);
   const std::int64_t start = pass.starts[tile], end = pass.starts[tile + 1];
@@ -110,10 +107,9 @@ void walk(const Pass<S>& pass, const Setting<S>& set, std::int64_t tile, const S
     }
     fetch_ahead(pass, n, end);
     const Splat<S>& s = pass.splats[pass.pairs[n]];
-    Range across, down;
-    blocks_of(s, set, left, top, across, down);
-    for (int row = down.first; row <= down.last; ++row) {
-      for (int column = across.first; column <= across.last; ++column) {
+    const BlockBox box = in_tile(pass.boxes[pass.pairs[n]], tile_column, tile_row);
+    for (int row = box.top; row <= box.bottom; ++row) {
+      for (int column = box.left; column <= box.right; ++column) {
         const int block = row * (kTile / kBlock) + column;
         if (lit[block]) visit(s, S(left + column * kBlock), S(top + row * kBlock), block * kLanes);
       }
@@ -138,7 +134,8 @@ void draw_tile(const Pass<S>& pass, const Setting<S>& set, const Shot<S>& shot, 
   std::fill_n(&t.sum[0][0], kChannels * kTilePixels, S(0));
   std::fill_n(t.light, kTilePixels, S(1));
   std::fill_n(t.median, kTilePixels, S(0));
-  const int left = static_cast<int>(tile % set.columns) * kTile, top = static_cast<int>(tile / set.columns) * kTile;
+  const int tile_column = static_cast<int>(tile % set.columns), tile_row = static_cast<int>(tile / set.columns);
+  const int left = tile_column * kTile, top = tile_row * kTile;
   const S faintest = faintest_level(set.rules);
   bool lit[kBlocks];
   std::fill_n(lit, kBlocks, true);
@@ -150,12 +147,11 @@ void draw_tile(const Pass<S>& pass, const Setting<S>& set, const Shot<S>& shot, 
     std::fill_n(met.count, kBlocks, std::uint16_t(0));
     for (int n = 0; n < count; ++n) {
       fetch_ahead(pass, start + n, end);
-      const Splat<S>& s = pass.splats[pass.pairs[start + n]];
-      splats[n] = &s;
-      Range across, down;
-      blocks_of(s, set, left, top, across, down);
-      for (int row = down.first; row <= down.last; ++row) {
-        for (int column = across.first; column <= across.last; ++column) {
+      const std::int32_t which = pass.pairs[start + n];
+      splats[n] = pass.splats + which;
+      const BlockBox box = in_tile(pass.boxes[which], tile_column, tile_row);
+      for (int row = box.top; row <= box.bottom; ++row) {
+        for (int column = box.left; column <= box.right; ++column) {
           const int block = row * (kTile / kBlock) + column;
           met.which[block][met.count[block]++] = static_cast<std::uint16_t>(n);
         }

@@ -13,6 +13,11 @@ namespace {
 constexpr std::uint32_t kMagic = 0x53504c54;
 constexpr int kRow = 16;  // numbers of a pair's row: 6 moments, up to 7 channels, 2 absolute slopes
 
+// Blocks of kBlock x kBlock pixels, of the whole picture; all are included.
+struct BlockBox {
+  std::int32_t left, right, top, bottom;
+};
+
 // A pass is one block: header, then arrays one after the other, each aligned to 64 bytes.
 struct Header {
   std::uint32_t magic, scalar_bytes;
@@ -25,6 +30,7 @@ struct Pass {
   Header* header;
   Splat<S>* splats;          // (visible), by depth
   std::int32_t* ids;         // (visible), which Gaussian
+  BlockBox* boxes;           // (visible), the blocks of the picture that its box meets
   std::int64_t* firsts;      // (visible + 1), a splat's first place in `places`
   std::int64_t* starts;      // (tiles + 1), a tile's first pair
   std::int32_t* pairs;       // (pairs), which splat, tile by tile, by depth
@@ -55,6 +61,7 @@ Pass<S> laid_out(std::uint8_t* at, std::int64_t visible, std::int64_t pairs, std
   pass.header = reinterpret_cast<Header*>(take(sizeof(Header)));
   pass.splats = reinterpret_cast<Splat<S>*>(take(visible * sizeof(Splat<S>)));
   pass.ids = reinterpret_cast<std::int32_t*>(take(visible * sizeof(std::int32_t)));
+  pass.boxes = reinterpret_cast<BlockBox*>(take(visible * sizeof(BlockBox)));
   pass.firsts = reinterpret_cast<std::int64_t*>(take((visible + 1) * sizeof(std::int64_t)));
   pass.starts = reinterpret_cast<std::int64_t*>(take((tiles + 1) * sizeof(std::int64_t)));
   pass.pairs = reinterpret_cast<std::int32_t*>(take(pairs * sizeof(std::int32_t)));
