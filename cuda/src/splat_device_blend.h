@@ -47,10 +47,10 @@ VIDEOENGINE_KERNEL blend_kernel(const WalkIn in, const float* background, const 
   drawn.light = Pair(pixels.first < 0 ? -1.0f : 1.0f, pixels.second < 0 ? -1.0f : 1.0f);
   drawn.median = Pair(0.0f);
   walk<kBatchForward, kChannels>(
-      in, pixels, drawn.light, [] {},
+      in, pixels, drawn.light,
       [&](int, const Splat<float>& s) {
         const Cover<Pair> cover = cover_of(s, in.set.rules, Pair(x - s.x), y - s.y);
-        if (!either(cover.alpha > 0.0f)) return;  // nothing is added, and no pixel ends
+        if (!either(cover.alpha > 0.0f)) return false;  // nothing is added, and no pixel ends
         float value[kChannels];
         values_of<float, kChannels>(s, value);
         const Pair before = drawn.light;
@@ -60,8 +60,9 @@ VIDEOENGINE_KERNEL blend_kernel(const WalkIn in, const float* background, const 
           drawn.median = select(crossed, Pair(s.depth), drawn.median);
         }
         for (int k = 0; k < kChannels; ++k) drawn.sum[k] = drawn.sum[k] + value[k] * weight;
+        return false;
       },
-      [](int, int) {});
+      [](int, unsigned) {}, [](int, int) {});
   // pixels outside the picture keep a light of 1 and add nothing
   const std::int64_t kept = kept_of(kChannels, pixels.kept);
   write_pixel(drawn, false, pixels.first, kept, background, out, sums);

@@ -119,20 +119,20 @@ VIDEOENGINE_KERNEL blend_back_kernel(const BlendBackIn in) {
   const int held = device::held<kUsed>();
   walk<kBatchBack, kChannels>(
       in.walk, pixels, p.light,
-      [&] {
-        if (lane < kBatchBack / device::kWarp) said.marks[warp][lane] = 0;
-      },
       [&](int own, const Splat<float>& s) {
         const float dx = x - s.x;
         const Pair dy = y - s.y;
         const Cover<Pair> cover = cover_of(s, in.walk.set.rules, Pair(dx), dy);
-        if (!device::warp_any(either((cover.alpha > 0.0f) & (p.light > 0.0f)))) return;
+        if (!device::warp_any(either((cover.alpha > 0.0f) & (p.light > 0.0f)))) return false;
         float row[kUsed];
         say<kChannels, kAbsolute>(s, in.walk.set.rules, dx, dy, cover, p, row);
         device::fold<kUsed>(row);
         float* rows = reinterpret_cast<float*>(said.rows[warp] + own * kQuads);
         if (held >= 0) rows[held] = row[0];
-        if (lane == 0) said.marks[warp][own / device::kWarp] |= 1u << (own % device::kWarp);
+        return true;
+      },
+      [&](int group, unsigned places) {
+        if (lane == 0) said.marks[warp][group] = places;
       },
       [&](int first, int count) {
         device::block_wait();

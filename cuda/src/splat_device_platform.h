@@ -63,6 +63,15 @@ VIDEOENGINE_HD float power_of_two(float x) {
 #endif
 }
 
+// For y in [2^-126, 2^126]. VIDEOENGINE_APPROXIMATE: by the reciprocal, 2 units in the last place.
+VIDEOENGINE_HD float quotient(float x, float y) {
+#if defined(VIDEOENGINE_APPROXIMATE) && defined(__CUDA_ARCH__)
+  return __fdividef(x, y);
+#else
+  return x / y;
+#endif
+}
+
 VIDEOENGINE_DEVICE int lane_of() { return thread_of() % kWarp; }
 VIDEOENGINE_DEVICE int warp_of() { return thread_of() / kWarp; }
 VIDEOENGINE_DEVICE std::int64_t index_of() { return static_cast<std::int64_t>(block_of()) * kThreads + thread_of(); }

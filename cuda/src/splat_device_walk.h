@@ -95,26 +95,29 @@ VIDEOENGINE_DEVICE unsigned touching(const WalkIn& in, const Stage<kBatch, kChan
 VIDEOENGINE_DEVICE bool lit(Pair light) { return light.a > 0.0f || light.b > 0.0f; }
 
 // Runs over the tile's list, the nearest first. `visit(place in the batch, splat)` by the whole warp for every
-// splat that may touch its pixels, until all have ended; `done(first pair, count)` by the whole block after
-// each batch, and `open()` by the warp before.
-template <int kBatch, int kChannels, class Open, class Visit, class Done>
-VIDEOENGINE_DEVICE void walk(const WalkIn& in, const Pixels& pixels, const Pair& light, const Open& open,
-                             const Visit& visit, const Done& done) {
+// splat that may touch its pixels, until all have ended, and true where there is something to hand over;
+// `close(group of 32, places)` by the warp tells which those were, and `done(first pair, count)` by the block
+// ends each batch.
+template <int kBatch, int kChannels, class Visit, class Close, class Done>
+VIDEOENGINE_DEVICE void walk(const WalkIn& in, const Pixels& pixels, const Pair& light, const Visit& visit,
+                             const Close& close, const Done& done) {
   VIDEOENGINE_SHARED Stage<kBatch, kChannels> stage;
   const Span span = in.spans[device::block_of()];
   for (int first = span.first; first < span.end; first += kBatch) {
     if (!device::block_any(lit(light))) break;  // and nobody reads the stage any more
     const int count = math::minimum(kBatch, span.end - first);
     fill(in, first, count, stage);
-    open();
     device::block_wait();
     for (int group = 0; group < count; group += device::kWarp) {
-      if (!device::warp_any(lit(light))) break;
-      unsigned votes = touching(in, stage, group + device::lane_of(), count, pixels);
-      for (; votes != 0; votes &= votes - 1) {
-        const int own = group + device::lowest(votes);
-        visit(own, staged(stage, own));
+      unsigned said = 0;
+      if (device::warp_any(lit(light))) {
+        unsigned votes = touching(in, stage, group + device::lane_of(), count, pixels);
+        for (; votes != 0; votes &= votes - 1) {
+          const int place = device::lowest(votes), own = group + place;
+          if (visit(own, staged(stage, own))) said |= 1u << place;
+        }
       }
+      close(group / device::kWarp, said);
     }
     done(first, count);
   }

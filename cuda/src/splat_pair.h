@@ -27,7 +27,6 @@ struct PairMask {
 VIDEOENGINE_PAIR_OPERATOR(+)
 VIDEOENGINE_PAIR_OPERATOR(-)
 VIDEOENGINE_PAIR_OPERATOR(*)
-VIDEOENGINE_PAIR_OPERATOR(/)
 #undef VIDEOENGINE_PAIR_OPERATOR
 
 #define VIDEOENGINE_PAIR_COMPARISON(op) \
@@ -39,9 +38,11 @@ VIDEOENGINE_PAIR_COMPARISON(>=)
 #undef VIDEOENGINE_PAIR_COMPARISON
 
 VIDEOENGINE_HD PairMask operator&(PairMask x, PairMask y) { return {x.a && y.a, x.b && y.b}; }
+VIDEOENGINE_HD Pair operator/(Pair x, Pair y) { return {device::quotient(x.a, y.a), device::quotient(x.b, y.b)}; }
 VIDEOENGINE_HD bool either(PairMask x) { return x.a || x.b; }
 VIDEOENGINE_HD Pair select(PairMask where, Pair x, Pair y) { return {where.a ? x.a : y.a, where.b ? x.b : y.b}; }
 VIDEOENGINE_HD Pair at_most(Pair x, float y) { return {at_most(x.a, y), at_most(x.b, y)}; }
+VIDEOENGINE_HD Pair below_zero(Pair x) { return {below_zero(x.a), below_zero(x.b)}; }
 VIDEOENGINE_HD Pair at_least(Pair x, float y) { return {at_least(x.a, y), at_least(x.b, y)}; }
 VIDEOENGINE_HD Pair magnitude(Pair x) { return {magnitude(x.a), magnitude(x.b)}; }
 VIDEOENGINE_HD float both(Pair x) { return x.a + x.b; }
