@@ -94,6 +94,17 @@ VIDEOENGINE_HD Lanes<S> at_least(const Lanes<S>& a, S b) { return select(a > b, 
 template <class S>
 VIDEOENGINE_HD Lanes<S> magnitude(const Lanes<S>& a) { return select(a < S(0), Lanes<S>(S(0)) - a, a); }
 
+// -|a|: the sign's bit is set.
+template <class S>
+VIDEOENGINE_HD Lanes<S> below_zero(const Lanes<S>& a) {
+  Lanes<S> out;
+  for (int i = 0; i < Lanes<S>::kCount; ++i) {
+    const auto sign = -typename Lanes<S>::Vector{};
+    out.v[i] = (typename Lanes<S>::Vector)((typename LaneMask<S>::Vector)a.v[i] | (typename LaneMask<S>::Vector)sign);
+  }
+  return out;
+}
+
 // bounded_power_of_two of math3.h, step by step.
 VIDEOENGINE_HD Lanes<float> bounded_power_of_two(const Lanes<float>& x) {
   using L = Lanes<float>;

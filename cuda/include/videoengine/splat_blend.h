@@ -20,6 +20,8 @@ VIDEOENGINE_HD float at_least(float a, float b) { return math::maximum(a, b); }
 VIDEOENGINE_HD double at_least(double a, double b) { return math::maximum(a, b); }
 VIDEOENGINE_HD float magnitude(float a) { return math::magnitude(a); }
 VIDEOENGINE_HD double magnitude(double a) { return math::magnitude(a); }
+VIDEOENGINE_HD float below_zero(float a) { return -math::magnitude(a); }
+VIDEOENGINE_HD double below_zero(double a) { return -math::magnitude(a); }
 VIDEOENGINE_HD float bounded_power_of_two(float x) { return math::bounded_power_of_two(x); }
 VIDEOENGINE_HD double bounded_power_of_two(double x) { return math::bounded_power_of_two(x); }
 
@@ -37,7 +39,7 @@ VIDEOENGINE_HD L quadratic_of(const Splat<S>& s, L dx, L dy) {
 
 template <class S, class L>
 VIDEOENGINE_HD Cover<L> cover_at(const Splat<S>& s, const Rules<S>& rules, L q) {
-  const L raw = bounded_power_of_two(at_most(at_least(s.level - q, S(-120)), S(120)));
+  const L raw = bounded_power_of_two(at_least(s.level - q, S(-120)));  // a level is at most 0
   const auto seen = (q >= S(0)) & (raw >= rules.alpha_min);
   return {select(seen, at_most(raw, rules.alpha_max), L(S(0))), raw};
 }
@@ -59,7 +61,7 @@ VIDEOENGINE_HD L weight_of(const Cover<L>& cover, const Rules<S>& rules, L& ligh
   const L next = light * (S(1) - cover.alpha);
   const auto ends = next <= rules.light_min;  // and what has ended ends again
   const L weight = select(ends, L(S(0)), cover.alpha * light);
-  light = select(ends, S(0) - magnitude(light), next);
+  light = select(ends, below_zero(light), next);
   return weight;
 }
 
