@@ -27,6 +27,12 @@ from videoengine.recon3d.splats import Gaussians, RasterOptions, Rules, SplatCam
 from videoengine.recon3d.splats.reference import Projected, project
 
 TILE: Final = 8
+OPERATIONS: Final = {"forward": 35, "backward": 62}
+"""Additions and multiplications of numbers for one pixel and splat, counted in splat_blend.h and the
+CPU's loops: four channels, comparisons and conversions left out, and the rows of a pair as well."""
+BATCH: Final = 1 << 18
+"""Pairs of pixel and splat that plain torch works on at once: four times as many and a quarter
+were slower."""
 SCENES: Final = {"100k, 640x512": (100_000, 640, 512), "20k, 320x256": (20_000, 320, 256)}
 POSE: Final = torch.eye(3, 4)
 
@@ -80,45 +86,58 @@ def composited(seen: Projected, camera: SplatCamera, rules: Rules) -> tuple[Tens
     order = torch.argsort(tile, stable=True)
     owner, tile = owner[order], tile[order]
     lengths = torch.bincount(tile, minlength=columns * rows)
-    longest = int(lengths.max())
-    slot = torch.arange(len(tile)) - torch.repeat_interleave(lengths.cumsum(0) - lengths, lengths)
-    table = torch.full((columns * rows, longest), len(pairs))
-    table[tile, slot] = owner
-    corner = torch.stack(
-        [torch.arange(columns * rows) % columns, torch.arange(columns * rows) // columns], 1
-    )
-    corner = (corner * TILE).float()
-    own = torch.cat([seen.center, torch.zeros(1, 2)])[table] - corner[:, None]
-    pad = torch.zeros(1)
-    a, b, c = (torch.cat([t, pad])[table] for t in (a, b, c))
-    level = torch.cat([seen.opacity.log(), torch.tensor([-100.0])])[table]
-    x, y = own.unbind(-1)
-    factors = torch.stack(
-        [
-            level - 0.5 * (a * x * x + c * y * y) - b * x * y,
-            a * x + b * y,
-            b * x + c * y,
-            -0.5 * a,
-            -b,
-            -0.5 * c,
-        ],
-        dim=-1,
-    )
+    firsts = lengths.cumsum(0) - lengths
+    level = torch.cat([seen.opacity.log(), torch.tensor([-100.0])])
+    a, b, c = (torch.cat([t, torch.zeros(1)]) for t in (a, b, c))
+    center = torch.cat([seen.center, torch.zeros(1, 2)])
+    values = torch.cat([seen.color, seen.depth[:, None], torch.ones(len(pairs), 1)], dim=1)
+    values = torch.cat([values, torch.zeros(1, 5)])
     px, py = (torch.arange(TILE * TILE) % TILE).float(), (torch.arange(TILE * TILE) // TILE).float()
     powers = torch.stack([torch.ones_like(px), px, py, px * px, px * py, py * py])
-    alpha = (factors @ powers).exp().clamp(max=rules.alpha_max)
-    alpha = torch.where(alpha >= rules.alpha_min, alpha, 0.0)
-    left = torch.cumsum(torch.log1p(-alpha), dim=1)
-    before = torch.cat([torch.zeros_like(left[:, :1]), left[:, :-1]], dim=1)
-    weight = torch.where(left > math.log(rules.light_min), alpha * before.exp(), 0.0)
-    values = torch.cat([seen.color, seen.depth[:, None]], dim=1)
-    values = torch.cat([values, torch.zeros(1, 4)])[table]
-    sums = torch.einsum("tlp,tlc->tpc", weight, values)
-    covered = weight.sum(1)
-    whole = torch.cat([sums, covered[..., None]], -1).reshape(rows, columns, TILE, TILE, 5)
+    by_length = torch.argsort(lengths)
+    sums: list[Tensor] = []
+    for tiles in _batches(by_length, lengths):
+        longest = int(lengths[tiles[-1]])
+        slot = torch.arange(longest)
+        place = firsts[tiles, None] + slot
+        table = torch.where(
+            slot < lengths[tiles, None], owner[place.clamp(max=len(owner) - 1)], len(pairs)
+        )
+        corner = (torch.stack([tiles % columns, tiles // columns], 1) * TILE).float()
+        x, y = (center[table] - corner[:, None]).unbind(-1)
+        ta, tb, tc = a[table], b[table], c[table]
+        factors = torch.stack(
+            [
+                level[table] - 0.5 * (ta * x * x + tc * y * y) - tb * x * y,
+                ta * x + tb * y,
+                tb * x + tc * y,
+                -0.5 * ta,
+                -tb,
+                -0.5 * tc,
+            ],
+            dim=-1,
+        )
+        alpha = (factors @ powers).exp().clamp(max=rules.alpha_max)
+        alpha = torch.where(alpha >= rules.alpha_min, alpha, 0.0)
+        left = torch.cumsum(torch.log1p(-alpha), dim=1)
+        before = torch.cat([torch.zeros_like(left[:, :1]), left[:, :-1]], dim=1)
+        weight = torch.where(left > math.log(rules.light_min), alpha * before.exp(), 0.0)
+        sums.append(weight.transpose(1, 2) @ values[table])
+    whole = torch.cat(sums)[torch.argsort(by_length)].reshape(rows, columns, TILE, TILE, 5)
     picture = whole.permute(0, 2, 1, 3, 4).reshape(rows * TILE, columns * TILE, 5)
     picture = picture[: camera.height, : camera.width]
     return picture[..., :3], picture[..., 3] / picture[..., 4].clamp(min=1e-10), picture[..., 4]
+
+
+def _batches(by_length: Tensor, lengths: Tensor) -> list[Tensor]:
+    """Return tiles in batches of like length, each small enough for a cache."""
+    batches: list[Tensor] = []
+    end = len(by_length)
+    while end > 0:
+        count = max(1, BATCH // (TILE * TILE * max(1, int(lengths[by_length[end - 1]]))))
+        batches.append(by_length[max(0, end - count) : end])
+        end -= count
+    return batches[::-1]
 
 
 def plain(scene: Gaussians, camera: SplatCamera) -> tuple[Tensor, Tensor, Tensor]:
@@ -170,6 +189,60 @@ def measured(name: str, arms: dict[str, Any], rounds: int) -> dict[str, Any]:
     return found
 
 
+def visits(scene: Gaussians, camera: SplatCamera) -> int:
+    """Return how many times a splat and a block of 4 x 4 pixels that its box meets come together."""
+    rules = Rules()
+    with torch.no_grad():
+        seen = project(scene.tensors, POSE, camera, rules)
+    a, b, c = seen.conic[:, 0, 0], seen.conic[:, 0, 1], seen.conic[:, 1, 1]
+    room = 2 * torch.log(seen.opacity / rules.alpha_min).clamp(min=0)
+    reach = torch.stack(
+        [(room * c / (a * c - b * b)).sqrt(), (room * a / (a * c - b * b)).sqrt()], 1
+    )
+    last = torch.tensor([camera.width - 1, camera.height - 1])
+    low = ((seen.center - reach).clamp(min=0) / 4).floor()
+    high = ((seen.center + reach).minimum(last) / 4).floor()
+    return int((high - low + 1).clamp(min=0).prod(1).sum())
+
+
+def roofline(found: dict[str, Any], rounds: int) -> dict[str, Any]:
+    """Return what this CPU can do at most, and how far from it drawing is.
+
+    The peak is that of a matrix product, whose every operation is a fused multiply-add; a blend has
+    none, since fused ones would round otherwise, so that half of the peak is what it could reach.
+    """
+    side = 2048
+    one, other = torch.rand(side, side), torch.rand(side, side)
+    long = torch.rand(1 << 26)
+    products: list[float] = []
+    copies: list[float] = []
+    for _ in range(rounds):
+        began = time.perf_counter()
+        torch.mm(one, other)
+        middle = time.perf_counter()
+        long.clone()
+        copies.append(2 * 4 * len(long) / (time.perf_counter() - middle) / 1e9)
+        products.append(2 * side**3 / (middle - began) / 1e9)
+    peak, bandwidth = max(products), max(copies)
+    rows: dict[str, Any] = {}
+    for name, size in SCENES.items():
+        blends = visits(*surface(*size)) * 16
+        for way, operations in OPERATIONS.items():
+            seconds = found[name]["ours"][f"{way}_ms"]["median"] / 1000
+            rows[f"{name}, {way}"] = {
+                "blends": blends,
+                "gflops": round(blends * operations / seconds / 1e9, 1),
+                "share_of_half_the_peak": round(2 * blends * operations / seconds / 1e9 / peak, 3),
+            }
+    return {
+        "peak_gflops": round(peak, 1),
+        "gigabytes_per_second": round(bandwidth, 1),
+        "operations_per_blend": OPERATIONS,
+        "flops_per_byte_where_both_bind": round(peak / 2 / bandwidth, 1),
+        "drawn": rows,
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=15)
@@ -197,6 +270,7 @@ def main() -> None:
             "threads": torch.get_num_threads(),
             "instruction_set": _native.instruction_set(),
             "scenes": result,
+            "roofline": roofline(result, rounds),
             "times": {
                 says: round(
                     result[scene][arm][kind]["median"] / result[scene]["ours"][kind]["median"], 2
