@@ -28,7 +28,7 @@ from videoengine.recon3d.splats.reference import Projected, project
 
 TILE: Final = 8
 OPERATIONS: Final = {"forward": 35, "backward": 62}
-"""Additions and multiplications of numbers for one pixel and splat, counted in splat_blend.h and the
+"""Additions and multiplications for one pixel and splat, counted in splat_blend.h and the
 CPU's loops: four channels, comparisons and conversions left out, and the rows of a pair as well."""
 BATCH: Final = 1 << 18
 """Pairs of pixel and splat that plain torch works on at once: four times as many and a quarter
@@ -190,7 +190,7 @@ def measured(name: str, arms: dict[str, Any], rounds: int) -> dict[str, Any]:
 
 
 def visits(scene: Gaussians, camera: SplatCamera) -> int:
-    """Return how many times a splat and a block of 4 x 4 pixels that its box meets come together."""
+    """Return how many pairs there are of a splat and a block of 4 x 4 pixels that its box meets."""
     rules = Rules()
     with torch.no_grad():
         seen = project(scene.tensors, POSE, camera, rules)
