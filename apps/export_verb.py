@@ -8,12 +8,7 @@ from typing import Annotated
 import typer
 
 from videoengine.apps.console import interruptible, progress, show, show_json
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else.")]
-CaseDir = Annotated[Path, typer.Argument(metavar="CASE", help="A case directory.")]
-Moved = Annotated[
-    str | None, typer.Option("--source", metavar="PATH", help="Where the source is, if it moved.")
-]
+from videoengine.apps.options import CaseDir, Json, Moved
 
 
 def export(

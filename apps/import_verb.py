@@ -8,14 +8,15 @@ from typing import Annotated
 import typer
 
 from videoengine.apps.console import show, show_json
+from videoengine.apps.options import CaseDir, Json
 
 
 def import_annotations(
-    case: Annotated[Path, typer.Argument(metavar="CASE", help="A case directory.")],
+    case: CaseDir,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What was annotated.")],
     file_format: Annotated[str, typer.Option("--from", metavar="FORMAT", help="What it is.")],
     by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who annotated it.")],
-    json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")] = False,
+    json: Json = False,
 ) -> int:
     """Bring a person's annotations into a case; what models stated stays beside them."""
     from videoengine.apps.importing import import_annotations as bring

@@ -10,13 +10,13 @@ from typing import Annotated, Any, Final
 import typer
 
 from videoengine.apps.console import interruptible, show, show_json
+from videoengine.apps.options import Json
 from videoengine.errors import UsageError
 
 models: Final = typer.Typer(
     no_args_is_help=True, help="Published models: what is known, what is here, getting it."
 )
 Name = Annotated[str, typer.Argument(metavar="NAME", help="As `videoengine models list` has it.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else.")]
 Hash = Annotated[
     str | None, typer.Option("--sha256", metavar="HEX", help="What the weights must hash to.")
 ]

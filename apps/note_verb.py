@@ -8,10 +8,9 @@ from typing import Annotated, Final
 import typer
 
 from videoengine.apps.console import show, show_json
+from videoengine.apps.options import CaseDir, Json
 from videoengine.errors import UsageError
 
-CaseDir = Annotated[Path, typer.Argument(metavar="CASE", help="A case directory.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else.")]
 By = Annotated[str | None, typer.Option(metavar="NAME", help="Who says so.")]
 TEMPLATE_HELP: Final = "en, de, es or a .toml file."
 

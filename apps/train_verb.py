@@ -11,6 +11,7 @@ from typing import Annotated, Final
 import typer
 
 from videoengine.apps.console import interruptible, progress, show, show_json
+from videoengine.apps.options import Json
 
 train: Final = typer.Typer(
     no_args_is_help=True, help="Learn from labelled video; the network is never asked for anything."
@@ -21,7 +22,6 @@ Sources = Annotated[
 Rate = Annotated[
     float, typer.Option(metavar="1", help="Labelled frames a second that are read at most.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else.")]
 WHAT: Final = "A head"
 """Of the message when torch is missing."""
 

@@ -73,6 +73,7 @@ def test_the_door_offers_what_it_says() -> None:
         "__version__",
         "analyze",
         "ask",
+        "check",
         "live",
         "note",
         "open_source",
