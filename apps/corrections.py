@@ -13,8 +13,8 @@ from videoengine.errors import UsageError, nearest
 from videoengine.events import Draft, Event, Evidence, plain
 from videoengine.models.vlm.corrections import LABELS, WITHDRAWN, name_of
 from videoengine.models.vlm.note.people import check_name
-from videoengine.models.vlm.subjects import spoken
 from videoengine.payloads import CorrectionPayload
+from videoengine.spoken import spoken
 from videoengine.timeline import closed_runs
 from videoengine.vocabularies import vocabulary
 

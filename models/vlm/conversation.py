@@ -30,7 +30,8 @@ from videoengine.models.vlm.paraphrase import Paraphrases
 from videoengine.models.vlm.phrasing import as_written
 from videoengine.models.vlm.remarks import remarked
 from videoengine.models.vlm.spoken_times import Times
-from videoengine.models.vlm.subjects import NULL, article, spoken, stretches
+from videoengine.models.vlm.subjects import NULL, stretches
+from videoengine.spoken import article, spoken
 
 LONGEST: Final = 1000
 """Characters of a question."""

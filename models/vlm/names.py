@@ -11,14 +11,8 @@ from typing import Final
 
 from videoengine.models.vlm.index import CaseIndex
 from videoengine.models.vlm.inside import IN_BODY
-from videoengine.models.vlm.subjects import (
-    CAMERA_OUT,
-    NULL,
-    Subject,
-    article,
-    gerund,
-    spoken,
-)
+from videoengine.models.vlm.subjects import CAMERA_OUT, NULL, Subject
+from videoengine.spoken import article, gerund, spoken
 from videoengine.vocabularies import vocabularies
 
 FILE: Final = Path(__file__).with_name("names.toml")

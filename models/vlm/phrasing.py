@@ -8,15 +8,8 @@ from typing import Final
 
 from videoengine.media_time import NS_PER_SECOND, clock
 from videoengine.models.vlm.findings import Window, listed, long, several
-from videoengine.models.vlm.subjects import (
-    JOIN_NS,
-    NULL,
-    Stretch,
-    Subject,
-    article,
-    gerund,
-    spoken,
-)
+from videoengine.models.vlm.subjects import JOIN_NS, NULL, Stretch, Subject
+from videoengine.spoken import article, gerund, spoken
 
 ANY: Final = "an instrument"
 """Of an action whose instrument is not named."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -71,30 +69,6 @@ class Stretch:
     def window(self) -> Window:
         """Its place in case time."""
         return Window(self.start_ns, self.end_ns)
-
-
-@functools.cache
-def spoken(name: str) -> str:
-    """Return a name as it is spoken: `GallbladderPackaging` as "gallbladder packaging"."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).replace("_", " ").lower()
-
-
-@functools.cache
-def article(name: str) -> str:
-    """Return a name with "a" or "an"; scissors come in pairs, and forceps as one."""
-    if name.endswith("scissors"):
-        return f"a pair of {name}"
-    return f"{'an' if name[:1] in 'aeiou' else 'a'} {name}"
-
-
-@functools.cache
-def gerund(verb: str) -> str:
-    """Return "clipping" for "clip", "coagulating" for "coagulate"."""
-    first, *rest = verb.split(" ")
-    if first.endswith("e"):
-        return " ".join([f"{first[:-1]}ing", *rest])
-    doubles = len(first) <= 4 and first[-1] not in "aeiouwxy" and first[-2:-1] in set("aeiou")
-    return " ".join([f"{first}{first[-1]}ing" if doubles else f"{first}ing", *rest])
 
 
 def stretches(index: CaseIndex, subject: Subject) -> list[Stretch]:

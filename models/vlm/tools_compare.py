@@ -19,7 +19,8 @@ from videoengine.models.vlm.findings import (
 from videoengine.models.vlm.ground import blind, missing, segments_at, view_at
 from videoengine.models.vlm.index import CaseIndex
 from videoengine.models.vlm.phrasing import action, as_written, moments, shown
-from videoengine.models.vlm.subjects import NULL, article, looked_at, spoken, support_of
+from videoengine.models.vlm.subjects import NULL, looked_at, support_of
+from videoengine.spoken import article, spoken
 
 KINDS: Final = ("phase", "step", "instrument", "triplet", "quality")
 APART_NS: Final = 5 * NS_PER_SECOND

@@ -27,12 +27,12 @@ from videoengine.models.vlm.subjects import (
     cut,
     joined,
     looked_at,
-    spoken,
     stretches,
     support_of,
     supports,
 )
 from videoengine.models.vlm.tools_times import START_NS
+from videoengine.spoken import spoken
 from videoengine.timeline import Segment
 
 CLIP: Final = "clip"

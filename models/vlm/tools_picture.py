@@ -21,7 +21,8 @@ from videoengine.models.vlm.findings import (
 from videoengine.models.vlm.ground import blind, missing, segments_at, whole
 from videoengine.models.vlm.index import CaseIndex
 from videoengine.models.vlm.phrasing import times, where
-from videoengine.models.vlm.subjects import Stretch, cut, looked_at, spoken, support_of, supports
+from videoengine.models.vlm.subjects import Stretch, cut, looked_at, support_of, supports
+from videoengine.spoken import spoken
 from videoengine.timeline import Mark
 
 MOST_VALUES: Final = 5

@@ -44,15 +44,14 @@ from videoengine.models.vlm.phrasing import (
 from videoengine.models.vlm.subjects import (
     NULL,
     Subject,
-    article,
     cut,
     joined,
     looked_at,
-    spoken,
     stretches,
     support_of,
     supports,
 )
+from videoengine.spoken import article, spoken
 
 SEEN: Final = ("phase", "step", "instrument", "triplet", "procedure")
 """Kinds that a moment shows."""

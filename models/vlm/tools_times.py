@@ -22,13 +22,12 @@ from videoengine.models.vlm.subjects import (
     NULL,
     Stretch,
     Subject,
-    article,
     joined,
     looked_at,
-    spoken,
     stretches,
     support_of,
 )
+from videoengine.spoken import article, spoken
 from videoengine.timeline import Segment
 
 START_NS: Final = round(1.5 * NS_PER_SECOND)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from videoengine.media_time import NS_PER_SECOND
 from videoengine.recon3d.simulator.piece import Piece, Span, joined
-from videoengine.recon3d.simulator.question_wording import article, gerund, spoken
+from videoengine.spoken import article, gerund, spoken
 
 SubjectKind = Literal["instrument", "triplet", "phase", "camera", "bleeding"]
 EVENTS: Final[dict[SubjectKind, str]] = {

@@ -26,8 +26,9 @@ from videoengine.recon3d.simulator.question_sets import (
     shuffled,
     window,
 )
-from videoengine.recon3d.simulator.question_wording import clock, spoken, wording
+from videoengine.recon3d.simulator.question_wording import clock, wording
 from videoengine.recon3d.simulator.randomness import Draws
+from videoengine.spoken import spoken
 
 Masks = dict[Answer, NDArray[np.bool_]]
 MOST_CHOICES: Final = 4

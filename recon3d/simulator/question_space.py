@@ -23,9 +23,10 @@ from videoengine.recon3d.simulator.question_sets import (
     moment,
     one_each,
 )
-from videoengine.recon3d.simulator.question_wording import clock, spoken, wording
+from videoengine.recon3d.simulator.question_wording import clock, wording
 from videoengine.recon3d.simulator.randomness import Draws
 from videoengine.recon3d.simulator.truth import Poses
+from videoengine.spoken import spoken
 
 Pair = tuple[str, str]
 LATE_NS: Final = 50_000_000

@@ -25,8 +25,9 @@ from videoengine.recon3d.simulator.question_sets import (
     one_each,
     shuffled,
 )
-from videoengine.recon3d.simulator.question_wording import NOT_OBSERVABLE, clock, spoken, wording
+from videoengine.recon3d.simulator.question_wording import NOT_OBSERVABLE, clock, wording
 from videoengine.recon3d.simulator.randomness import Draws
+from videoengine.spoken import spoken
 
 UNKNOWABLE: Final = (
     "the age of the patient",

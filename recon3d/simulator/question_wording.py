@@ -6,38 +6,11 @@ answer; and times have the same number of characters throughout a piece.
 
 from __future__ import annotations
 
-import functools
-import re
 from typing import Final
 
 from videoengine.recon3d.simulator.randomness import Draws
 
-VOWELS: Final = "aeiou"
-SHORT_VERB: Final = 4
 NOT_OBSERVABLE: Final = "not observable"
-
-
-@functools.cache
-def spoken(name: str) -> str:
-    """Return a name as it is spoken: `GallbladderPackaging` as "gallbladder packaging"."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).replace("_", " ").lower()
-
-
-@functools.cache
-def article(name: str) -> str:
-    """Return a name with "a" or "an"; scissors come in pairs."""
-    if name.endswith("scissors"):
-        return f"a pair of {name}"
-    return f"{'an' if name[0] in VOWELS else 'a'} {name}"
-
-
-@functools.cache
-def gerund(verb: str) -> str:
-    """Return "clipping" for "clip", "coagulating" for "coagulate"."""
-    if verb.endswith("e"):
-        return f"{verb[:-1]}ing"
-    doubles = len(verb) <= SHORT_VERB and verb[-1] not in VOWELS + "wxy" and verb[-2] in VOWELS
-    return f"{verb}{verb[-1]}ing" if doubles else f"{verb}ing"
 
 
 def clock(second: int, length: int) -> str:

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from support.paraphrases import slots_of
-from videoengine.models.vlm.subjects import gerund, spoken
 from videoengine.recon3d.simulator.questions import Question
+from videoengine.spoken import gerund, spoken
 from videoengine.vocabularies import vocabularies
 
 DATA: Final = Path(__file__).parent.parent / "data"

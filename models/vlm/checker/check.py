@@ -30,7 +30,7 @@ from videoengine.models.vlm.index import CaseIndex
 from videoengine.models.vlm.names import Names
 from videoengine.models.vlm.note.people import entries, once
 from videoengine.models.vlm.note.source import SPOKEN
-from videoengine.models.vlm.subjects import spoken
+from videoengine.spoken import spoken
 
 LONGEST: Final = 1 << 20
 """Characters of a text."""

@@ -18,12 +18,12 @@ from videoengine.models.vlm.subjects import (
     Subject,
     cut,
     looked_at,
-    spoken,
     stretches,
     support_of,
     supports,
 )
 from videoengine.models.vlm.tools_times import START_NS
+from videoengine.spoken import spoken
 
 MOST_OTHERS: Final = 3
 WHOLE: Final = 0.95

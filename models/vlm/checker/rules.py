@@ -13,7 +13,8 @@ from videoengine.models.vlm.checker.clause import Clause
 from videoengine.models.vlm.checker.quantities import Quantity
 from videoengine.models.vlm.checker.verdicts import Ruling, decided, unknown, unsupported
 from videoengine.models.vlm.findings import Unknown, Window, listed
-from videoengine.models.vlm.subjects import Subject, spoken, support_of
+from videoengine.models.vlm.subjects import Subject, support_of
+from videoengine.spoken import spoken
 
 LEAVES: Final = r"\b(?:leaves?|left|exits?|exited|enters?|entered|pulled|taken|withdrawn)\b"
 TARGET_ALONE: Final = "an instrument working on"

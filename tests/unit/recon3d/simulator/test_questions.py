@@ -21,8 +21,9 @@ from videoengine.recon3d.simulator.piece import Piece
 from videoengine.recon3d.simulator.plan import TICK_NS, Plan
 from videoengine.recon3d.simulator.planner import make_plan
 from videoengine.recon3d.simulator.procedure import load_procedure
-from videoengine.recon3d.simulator.question_wording import NOT_OBSERVABLE, WORDINGS, spoken
+from videoengine.recon3d.simulator.question_wording import NOT_OBSERVABLE, WORDINGS
 from videoengine.recon3d.simulator.questions import Question, make_questions, write_questions
+from videoengine.spoken import spoken
 
 PROCEDURES = ("cholecystectomy", "colonoscopy")
 TYPES = {
