@@ -43,7 +43,6 @@ VIDEOENGINE_HD bool either(PairMask x) { return x.a || x.b; }
 VIDEOENGINE_HD Pair select(PairMask where, Pair x, Pair y) { return {where.a ? x.a : y.a, where.b ? x.b : y.b}; }
 VIDEOENGINE_HD Pair at_most(Pair x, float y) { return {at_most(x.a, y), at_most(x.b, y)}; }
 VIDEOENGINE_HD Pair below_zero(Pair x) { return {below_zero(x.a), below_zero(x.b)}; }
-VIDEOENGINE_HD Pair below_zero(Pair x) { return {below_zero(x.a), below_zero(x.b)}; }
 VIDEOENGINE_HD Pair at_least(Pair x, float y) { return {at_least(x.a, y), at_least(x.b, y)}; }
 VIDEOENGINE_HD Pair magnitude(Pair x) { return {magnitude(x.a), magnitude(x.b)}; }
 VIDEOENGINE_HD float both(Pair x) { return x.a + x.b; }
