@@ -178,6 +178,7 @@ def adam_step(
     widths: Sequence[int],
     numbers: Sequence[float],
     wide: bool,
+    instruction_set: str = "best",
 ) -> int: ...
 def adam_step_cuda(
     tensors: Sequence[int],

@@ -26,11 +26,13 @@ template <class S>
 __global__ void __launch_bounds__(kThreads) plan_kernel(Job<S> job) {
   const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
   if (i >= job.count || job.clock[adam::kActive] == 0.0) return;
-  if (adam_row::row_of(job, i) == adam_row::Row::kFaulty) {
+  const adam_row::Row row = adam_row::row_of(job, i);
+  if (row == adam_row::Row::kMoves) return adam_row::plan(job, i);
+  job.decays[2 * i] = S(adam_row::kRests);
+  if (row == adam_row::Row::kFaulty) {
     atomicAdd(reinterpret_cast<Word*>(job.faults) + adam::kRows, Word{1});
     job.faults[adam::kLastRow] = i;
   }
-  adam_row::plan(job, i);
 }
 
 template <class S>
@@ -45,7 +47,8 @@ __global__ void __launch_bounds__(kThreads) move_kernel(Job<S> job) {
     const std::int64_t i = at / field.width;
     const S of_first = job.decays[2 * i];
     if (of_first == S(adam_row::kRests)) continue;
-    adam_row::move(field, pace, at, static_cast<int>(at - i * field.width), of_first, job.decays[2 * i + 1]);
+    const S size = pace.size_of(static_cast<int>(at - i * field.width));
+    adam_row::move(field, pace, at, size, of_first, job.decays[2 * i + 1]);
   }
 }
 

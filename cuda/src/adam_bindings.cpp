@@ -38,7 +38,7 @@ void set_numbers(Job<S>& job, const std::vector<double>& numbers) {
 // `tensors`: values of all fields, then their gradients, first and second moments; a frozen field has none.
 template <class S>
 std::int64_t on_cpu(const Optionals& tensors, const Optionals& state, std::size_t count,
-                    const std::vector<std::size_t>& widths, const std::vector<double>& numbers) {
+                    const std::vector<std::size_t>& widths, const std::vector<double>& numbers, bool best) {
   arrays::check_count(tensors.size(), kLists * kFields, "tensors");
   arrays::check_count(state.size(), 6, "tensors of the state");
   arrays::check_count(widths.size(), kFields, "widths");
@@ -64,13 +64,18 @@ std::int64_t on_cpu(const Optionals& tensors, const Optionals& state, std::size_
   if (!job.last || !job.clock || !job.faults || !job.decays) arrays::refuse("the state is incomplete", "none", "an array");
   set_numbers(job, numbers);
   nb::gil_scoped_release release;
-  return adam::step(job);
+  return adam::step(job, best);
 }
 
 std::int64_t step(const Optionals& tensors, const Optionals& state, std::size_t count,
-                  const std::vector<std::size_t>& widths, const std::vector<double>& numbers, bool wide) {
-  return wide ? on_cpu<double>(tensors, state, count, widths, numbers)
-              : on_cpu<float>(tensors, state, count, widths, numbers);
+                  const std::vector<std::size_t>& widths, const std::vector<double>& numbers, bool wide,
+                  const std::string& instruction_set) {
+  const bool best = instruction_set == "best";
+  if (!best && instruction_set != "baseline") {
+    arrays::refuse("instruction_set is unknown", "'" + instruction_set + "'", "best, baseline");
+  }
+  return wide ? on_cpu<double>(tensors, state, count, widths, numbers, best)
+              : on_cpu<float>(tensors, state, count, widths, numbers, best);
 }
 
 #ifdef VIDEOENGINE_WITH_CUDA
@@ -110,7 +115,7 @@ void bind_adam(nb::module_& module) {
   module.attr("ADAM_CLOCK") = static_cast<int>(adam::kClock);
   module.attr("ADAM_FAULTS") = static_cast<int>(adam::kFaults);
   module.def("adam_step", &step, nb::arg("tensors"), nb::arg("state"), nb::arg("count"), nb::arg("widths"),
-             nb::arg("numbers"), nb::arg("wide"),
+             nb::arg("numbers"), nb::arg("wide"), nb::arg("instruction_set") = "best",
              "Take a step; return the number of a Gaussian whose gradient is none, or -1.");
 #ifdef VIDEOENGINE_WITH_CUDA
   module.def("adam_step_cuda", &step_cuda, nb::arg("tensors"), nb::arg("state"), nb::arg("count"), nb::arg("widths"),

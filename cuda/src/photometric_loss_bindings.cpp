@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "arrays.h"
+#include "instruction_level.h"
 #include "videoengine/photometric_loss.h"
 
 namespace nb = nanobind;
@@ -34,22 +35,6 @@ using arrays::refuse;
 using Addresses = std::vector<std::uintptr_t>;
 
 constexpr std::size_t kLargestSide = 16384;
-
-enum class Level { kBaseline, kV3, kV4 };
-
-Level best_level() {
-#if defined(__x86_64__)
-  __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd") &&
-      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
-    return Level::kV4;
-  }
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2")) {
-    return Level::kV3;
-  }
-#endif
-  return Level::kBaseline;
-}
 
 template <class S>
 const Loss<S>& loss(InstructionSet set);

@@ -36,10 +36,10 @@ struct Job {
   double beta_first, beta_second, epsilon;
 };
 
-// Take a step. Nothing is changed where a gradient of a Gaussian that moves is NaN or infinite: return its
-// number, or -1.
-std::int64_t step(const Job<float>& job);
-std::int64_t step(const Job<double>& job);
+// Take a step, with the best instruction set or the baseline's. Nothing is changed where a gradient of a
+// Gaussian that moves is NaN or infinite: return its number, or -1.
+std::int64_t step(const Job<float>& job, bool best);
+std::int64_t step(const Job<double>& job, bool best);
 
 #ifdef VIDEOENGINE_WITH_CUDA
 // Queue a step; rows with a gradient that is NaN or infinite are left as they are, and counted. Return what

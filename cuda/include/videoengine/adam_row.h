@@ -42,29 +42,23 @@ enum class Row : int { kRest, kMoves, kFaulty };
 // What a Gaussian's gradients and visibility say of it.
 template <class S>
 VIDEOENGINE_HD Row row_of(const Job<S>& job, std::int64_t i) {
-  bool moves = job.visible && job.visible[i];
-  if (job.visible && !moves) return Row::kRest;
-  S sum = S(0);  // of zeros times gradients: a number, if all are
+  if (job.visible && !job.visible[i]) return Row::kRest;
+  int any = job.visible ? 1 : 0, faulty = 0;
   for (int f = 0; f < kFields; ++f) {
     const Field<S>& field = job.fields[f];
     if (!field.values) continue;
     const S* gradient = field.gradients + i * field.width;
     for (int k = 0; k < field.width; ++k) {
-      moves = moves || gradient[k] != S(0);
-      sum = sum + gradient[k] * S(0);
+      any |= gradient[k] != S(0) ? 1 : 0;
+      faulty |= gradient[k] - gradient[k] == S(0) ? 0 : 1;
     }
   }
-  return sum != S(0) ? Row::kFaulty : (moves ? Row::kMoves : Row::kRest);
+  return faulty ? Row::kFaulty : (any ? Row::kMoves : Row::kRest);
 }
 
-// Writes by how much a Gaussian's moments have decayed since it moved last, and that it moves now.
+// Writes by how much the moments of a Gaussian that moves have decayed since it moved last.
 template <class S>
 VIDEOENGINE_HD void plan(const Job<S>& job, std::int64_t i) {
-  const Row row = row_of(job, i);
-  if (row != Row::kMoves) {
-    job.decays[2 * i] = S(kRests);
-    return;
-  }
   const std::int32_t step = static_cast<std::int32_t>(job.clock[kStep]);
   const std::int64_t rested = step - 1 - job.last[i];
   job.decays[2 * i] = S(power_of(job.beta_first, rested));
@@ -76,6 +70,8 @@ template <class S>
 struct Pace {
   S size, size_high;  // rate over the bias of the first moment; of harmonics above degree 0 the second
   S of_second, epsilon, beta_first, beta_second;
+
+  VIDEOENGINE_HD S size_of(int column) const { return column < kColors ? size : size_high; }
 };
 
 template <class S>
@@ -86,17 +82,27 @@ VIDEOENGINE_HD Pace<S> pace_of(const Job<S>& job, int field) {
           S(job.epsilon), S(job.beta_first), S(job.beta_second)};
 }
 
-// Moves one number of a row.
 template <class S>
-VIDEOENGINE_HD void move(const Field<S>& field, const Pace<S>& pace, std::int64_t at, int column, S decay_first,
+struct Moved {
+  S first, second, step;
+};
+
+// What a gradient makes of moments that have decayed, and by how much it moves its number.
+template <class S>
+VIDEOENGINE_HD Moved<S> moved_by(const Pace<S>& pace, S size, S gradient, S first_before, S second_before) {
+  const S first = pace.beta_first * first_before + (S(1) - pace.beta_first) * gradient;
+  const S second = pace.beta_second * second_before + (S(1) - pace.beta_second) * (gradient * gradient);
+  return {first, second, size * first / (math::square_root(second) * pace.of_second + pace.epsilon)};
+}
+
+// Moves one number.
+template <class S>
+VIDEOENGINE_HD void move(const Field<S>& field, const Pace<S>& pace, std::int64_t at, S size, S decay_first,
                          S decay_second) {
-  const S gradient = field.gradients[at];
-  const S first = pace.beta_first * (field.first[at] * decay_first) + (S(1) - pace.beta_first) * gradient;
-  const S second =
-      pace.beta_second * (field.second[at] * decay_second) + (S(1) - pace.beta_second) * (gradient * gradient);
-  field.first[at] = first, field.second[at] = second;
-  const S below = math::square_root(second) * pace.of_second + pace.epsilon;
-  field.values[at] = field.values[at] - (column < kColors ? pace.size : pace.size_high) * first / below;
+  const Moved<S> moved =
+      moved_by(pace, size, field.gradients[at], field.first[at] * decay_first, field.second[at] * decay_second);
+  field.first[at] = moved.first, field.second[at] = moved.second;
+  field.values[at] = field.values[at] - moved.step;
 }
 
 }  // namespace adam_row

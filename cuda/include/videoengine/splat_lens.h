@@ -122,6 +122,7 @@ VIDEOENGINE_HD bool sight(const View<S>& view, const Rules<S>& rules, math::Vec3
     return true;
   }
   s.bend = {S(0), S(0), S(0)};  // nothing of a pinhole reads it
+  s.bend = {S(0), S(0), S(0)};
   const Bounds<S> bounds = bounds_of(view, rules);
   s.slope_x = math::clamp(x, bounds.low_x, bounds.high_x), s.free_x = s.slope_x == x;
   s.slope_y = math::clamp(y, bounds.low_y, bounds.high_y), s.free_y = s.slope_y == y;

@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch")
 # ruff: noqa: E402
 from torch import Tensor
 
+from videoengine import _native
 from videoengine.errors import UsageError
 from videoengine.recon3d.splats import AdamRates, Gaussians, SplatAdam
 
@@ -142,6 +143,29 @@ def test_by_default_those_without_a_gradient_rest() -> None:
         by_mask.step(visible=visible)
         by_gradient.step()
     assert all(torch.equal(a, b) for a, b in zip(one.tensors, other.tensors, strict=True))
+
+
+def test_every_instruction_set_moves_to_the_same_bits() -> None:
+    moved = []
+    for name in ("best", "baseline"):
+        scene = made(700, degree=2, dtype=torch.float32).map(Tensor.detach)
+        lists = [list(scene.tensors), [torch.empty_like(t) for t in scene.tensors]]
+        lists += [[torch.zeros_like(t) for t in scene.tensors] for _ in range(2)]
+        last, decays = torch.zeros(700, dtype=torch.int32), torch.zeros(700, 2)
+        clock, faults = torch.zeros(4, dtype=torch.float64), torch.zeros(2, dtype=torch.int64)
+        draws = torch.Generator().manual_seed(4)
+        for step in range(6):
+            lists[1] = gradients(scene, step)
+            visible = (torch.rand(700, generator=draws) < (0.3 if step % 2 else 2.0)).view(
+                torch.uint8
+            )
+            tensors: list[Any] = [t.reshape(700, -1).numpy() for part in lists for t in part]
+            state: list[Any] = [visible.numpy(), None, *(t.numpy() for t in (last, clock, faults))]
+            widths, numbers = [3, 4, 3, 1, 27], RATES.numbers()
+            state.append(decays.numpy())
+            assert _native.adam_step(tensors, state, 700, widths, numbers, False, name) == -1
+        moved.append([t for part in (lists[0], lists[2], lists[3]) for t in part])
+    assert all(torch.equal(a, b) for a, b in zip(moved[0], moved[1], strict=True))
 
 
 def test_long_rests_decay_to_nothing_and_stay_finite() -> None:
