@@ -218,20 +218,47 @@ def test_a_captured_step_with_no_gaussian_has_no_nan_gradient(
         room.check()
 
 
-def test_nothing_is_written_beside_its_room(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_written_beside_its_room_or_read_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     fences: list[Tensor] = []
 
     def fenced(like: Tensor, size: int) -> Tensor:
         room = torch.full((size + 512,), 0x5A, dtype=torch.uint8, device=like.device)
         fences.extend((room[:256], room[256 + size :]))
-        return room[256 : 256 + size]
+        inside = room[256 : 256 + size]
+        inside.view(torch.int64).fill_(1 << 32)
+        return inside
 
     monkeypatch.setattr(device, "_room", fenced)
     for options in (KERNELS, FIXED, replace(FIXED, workspace=SplatWorkspace(3001, "cpu"))):
-        found = drawn(odd(97, 4), CAMERA, options)
-        assert same_pictures(found, drawn(odd(97, 4), CAMERA, CPU))
-    assert len(fences) == 2 * 5 * 3
+        for scene in (odd(97, 4), plain(3, seed=1)):
+            found, wanted = drawn(scene, CAMERA, options), drawn(scene, CAMERA, CPU)
+            assert same_pictures(found, wanted)
+            assert near(found, wanted) or scene.means.shape[0] == 97
+    assert len(fences) == 2 * 5 * 3 * 2
     assert all(bool((fence == 0x5A).all()) for fence in fences)
+
+
+def test_every_pair_belongs_to_one_tile() -> None:
+    scene = plain(12, seed=1)
+    numbers = [60.0, 62.0, 37.3, 26.2, 0.0, 0.0, *Rules().numbers()]
+    inputs = (*scene.tensors, pose_of(), torch.zeros(3), None, numbers, [75, 53])
+    room = 3000
+    *_, front, tiles, pairs = torch.ops.videoengine.splat_rasterize(
+        *inputs, [0, 0, 1, 3, room, 0, 1]
+    )
+    needed = int(front[8:16].view(torch.int64))
+    spans = tiles[: 20 * 8].view(torch.int32).reshape(20, 2)
+    held = spans[spans[:, 1] > spans[:, 0]]
+    held = held[held[:, 0].argsort()]
+    assert 12 < needed < room
+    assert held[0, 0] == 0
+    assert held[-1, 1] == needed
+    assert torch.equal(held[1:, 0], held[:-1, 1])
+    assert bool((spans[spans[:, 1] <= spans[:, 0]] == 0).all())
+    assert len(held) < 20
+    assert bool((pairs[0, :needed] < 12).all())
 
 
 def test_the_operators_pass_the_checks_of_torch() -> None:
