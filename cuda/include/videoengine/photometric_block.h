@@ -51,11 +51,13 @@ struct Similarity {
   S value, of_x, of_xx, of_xy;  // its slopes by E[x], E[x^2], E[xy]
 };
 
+// Of moments about the level.
 template <class S>
-VIDEOENGINE_HD Similarity<S> similarity_of(S x, S y, S xx, S yy, S xy) {
+VIDEOENGINE_HD Similarity<S> similarity_of(S level, S about_x, S about_y, S xx, S yy, S xy) {
   constexpr double kC1 = 0.01 * 0.01, kC2 = 0.03 * 0.03;  // of pictures in 0 to 1
-  const S a1 = S(2) * x * y + S(kC1), a2 = S(2) * (xy - x * y) + S(kC2);
-  const S b1 = x * x + y * y + S(kC1), b2 = (xx - x * x) + (yy - y * y) + S(kC2);
+  const S x = about_x + level, y = about_y + level;
+  const S a1 = S(2) * x * y + S(kC1), a2 = S(2) * (xy - about_x * about_y) + S(kC2);
+  const S b1 = x * x + y * y + S(kC1), b2 = (xx - about_x * about_x) + (yy - about_y * about_y) + S(kC2);
   const S below = S(1) / (b1 * b2), value = a1 * a2 * below;
   return {value, S(2) * (y * (a2 - a1) * below + x * value * (b1 - b2) * below), -value / b2, S(2) * a1 * below};
 }
@@ -86,14 +88,24 @@ VIDEOENGINE_HD bool valid_at(const Job<S>& job, int row, int column) {
 template <class S>
 VIDEOENGINE_HD S sign_of(S x) { return x > S(0) ? S(1) : (x < S(0) ? S(-1) : S(0)); }
 
-// Fills x and y of a color, 0 where nothing is seen.
+// A level about which a block's moments are taken: variances do not depend on it, but where a picture is flat
+// and bright, as in a highlight, they would drown in the rounding of squares without it.
+template <class S, int R, int C>
+VIDEOENGINE_HD S level_of(const Job<S>& job, int top, int left, int color) {
+  const int row = top + R / 2 < job.height ? top + R / 2 : job.height - 1;
+  const int column = left + C / 2 < job.width ? left + C / 2 : job.width - 1;
+  return seen_at(job, row, column) ? job.target[kColors * pixel_at(job, row, column) + color] : S(0.5);
+}
+
+// Fills x and y of a color, about the level; 0 where nothing is seen.
 template <class S, int R, int C, class Crew>
-VIDEOENGINE_HD void take(const Crew& crew, const Job<S>& job, int top, int left, int color, Tile<S, R, C>& t) {
+VIDEOENGINE_HD void take(const Crew& crew, const Job<S>& job, int top, int left, int color, S level,
+                         Tile<S, R, C>& t) {
   crew.template each<R + 2 * kRadius, C + 2 * kRadius>([&](int r, int c) {
     S x = S(0), y = S(0);
     if (t.seen[r][c] > S(0)) {
       const std::int64_t at = kColors * pixel_at(job, top + r - kRadius, left + c - kRadius) + color;
-      x = job.color[at], y = job.target[at];
+      x = job.color[at] - level, y = job.target[at] - level;
     }
     t.x[r][c] = x, t.y[r][c] = y;
   });
@@ -134,7 +146,7 @@ VIDEOENGINE_HD void weigh_mask(const Crew& crew, Tile<S, R, C>& t) {
 
 // The values and slopes of SSIM and L1 into the parts: three slopes, SSIM, |x - y|.
 template <class S, int R, int C, class Crew>
-VIDEOENGINE_HD void compare(const Crew& crew, Tile<S, R, C>& t) {
+VIDEOENGINE_HD void compare(const Crew& crew, S level, Tile<S, R, C>& t) {
   crew.template each<R, C>([&](int r, int c) {
     S sum[kMoments] = {S(0), S(0), S(0), S(0), S(0), S(0)};
     VIDEOENGINE_UNROLL
@@ -144,7 +156,7 @@ VIDEOENGINE_HD void compare(const Crew& crew, Tile<S, R, C>& t) {
       for (int m = kX; m < kMoments; ++m) sum[m] = sum[m] + w * t.across[m][r + k][c];
     }
     const S n = t.inverse[r][c];
-    const Similarity<S> s = similarity_of(sum[kX] * n, sum[kY] * n, sum[kXX] * n, sum[kYY] * n, sum[kXY] * n);
+    const Similarity<S> s = similarity_of(level, sum[kX] * n, sum[kY] * n, sum[kXX] * n, sum[kYY] * n, sum[kXY] * n);
     const S seen = t.seen[r + kRadius][c + kRadius];
     t.part[0][r][c] = s.of_x * n, t.part[1][r][c] = s.of_xx * n, t.part[2][r][c] = s.of_xy * n;
     t.part[3][r][c] = s.value * seen;
@@ -161,9 +173,10 @@ VIDEOENGINE_HD void loss_block(const Crew& crew, const Job<S>& job, int top, int
   weigh_mask(crew, t);
   const std::int64_t plane = static_cast<std::int64_t>(job.width) * job.height;
   for (int color = 0; color < kColors; ++color) {
-    take(crew, job, top, left, color, t);
+    const S level = level_of<S, R, C>(job, top, left, color);
+    take(crew, job, top, left, color, level, t);
     spread_across(crew, t);
-    compare(crew, t);
+    compare(crew, level, t);
     for (int k = 0; k < 3; ++k) {
       S* map = maps + (3 * color + k) * plane;
       crew.template each<R, C>([&](int r, int c) {
