@@ -30,6 +30,7 @@ BENCHMARKS = (
     "check.py",
     "note.py",
     "splats.py",
+    "splat_training.py",
 )
 ON_REAL_CLIPS = (
     "privacy_curve.py", "privacy_learned.py", "realism.py", "workflow_real.py",
