@@ -19,6 +19,8 @@ namespace nb = nanobind;
 namespace videoengine::photometric {
 const Loss<float>& float_loss_baseline();
 const Loss<double>& double_loss_baseline();
+const Loss<float>& float_loss_in_small_blocks();
+const Loss<double>& double_loss_in_small_blocks();
 #if defined(__x86_64__)
 const Loss<float>& float_loss_v3();
 const Loss<double>& double_loss_v3();
@@ -46,7 +48,8 @@ const Loss<double>& loss<double>(InstructionSet set) { return loss_of_double(set
 InstructionSet set_of(const std::string& name) {
   if (name == "best") return InstructionSet::kBest;
   if (name == "baseline") return InstructionSet::kBaseline;
-  refuse("instruction_set is unknown", "'" + name + "'", "best, baseline");
+  if (name == "small blocks") return InstructionSet::kSmallBlocks;
+  refuse("instruction_set is unknown", "'" + name + "'", "best, baseline, small blocks");
 }
 
 void check_size(std::size_t width, std::size_t height) {
@@ -187,6 +190,7 @@ void on_device(bool forward, bool wide, const Addresses& in, std::size_t width, 
 }  // namespace
 
 const Loss<float>& loss_of_float(InstructionSet set) {
+  if (set == InstructionSet::kSmallBlocks) return float_loss_in_small_blocks();
 #if defined(__x86_64__)
   static const Level level = best_level();
   if (set == InstructionSet::kBest && level == Level::kV4) return float_loss_v4();
@@ -196,6 +200,7 @@ const Loss<float>& loss_of_float(InstructionSet set) {
 }
 
 const Loss<double>& loss_of_double(InstructionSet set) {
+  if (set == InstructionSet::kSmallBlocks) return double_loss_in_small_blocks();
 #if defined(__x86_64__)
   static const Level level = best_level();
   if (set == InstructionSet::kBest && level == Level::kV4) return double_loss_v4();

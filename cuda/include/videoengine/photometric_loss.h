@@ -50,7 +50,7 @@ class Loss {
   virtual bool backward(const Job<S>& job, const Back<S>& back) const = 0;
 };
 
-enum class InstructionSet { kBest, kBaseline };
+enum class InstructionSet { kBest, kBaseline, kSmallBlocks };  // the last: blocks of a GPU's size, for tests
 
 const Loss<float>& loss_of_float(InstructionSet set);
 const Loss<double>& loss_of_double(InstructionSet set);

@@ -237,23 +237,35 @@ def test_flat_depth_does_not_correlate_and_has_no_gradient(dtype: Any) -> None:
     assert float(back[1].abs().max()) == 0.0
 
 
-def test_every_instruction_set_and_thread_gives_the_same_bits() -> None:
-    v = views(70, 131).to(torch.float32)
+def by(name: str, v: Views) -> list[Tensor]:
+    """Return results and gradients of one of the native losses."""
+    height, width, _ = v.color.shape
     pictures = [t.numpy() for t in (v.color, v.target)]
     pictures += [v.mask.view(torch.uint8).numpy(), v.depth.numpy(), v.target_depth.numpy()]
-    shapes = ((1,), (3,), (9, 70, 131))
-    found = []
-    for name in ("best", "baseline", "best"):
-        out = [torch.empty(shape) for shape in shapes] + [torch.empty(7, dtype=torch.float64)]
-        arrays = [t.numpy() for t in out]
-        _native.photometric_forward(pictures, 131, 70, [1, 1, 1], True, arrays, name)
-        back = [torch.empty(70, 131, 3), torch.empty(70, 131)]
-        kept = [torch.ones(1).numpy(), arrays[2], arrays[3]]
-        out_back = [t.numpy() for t in back]
-        _native.photometric_backward(pictures, 131, 70, [1, 1, 1], True, kept, out_back, name)
-        found.append([*out, *back])
-    for other in found[1:]:
-        assert all(torch.equal(a, b) for a, b in zip(found[0], other, strict=True))
+    out = [v.color.new_empty(shape) for shape in ((1,), (3,), (9, height, width))]
+    out.append(torch.empty(7, dtype=torch.float64))
+    arrays = [t.numpy() for t in out]
+    _native.photometric_forward(pictures, width, height, [1, 1, 1], True, arrays, name)
+    back = [torch.empty_like(v.color), torch.empty_like(v.depth)]
+    kept = [torch.ones(1, dtype=v.color.dtype).numpy(), arrays[2], arrays[3]]
+    out_back = [t.numpy() for t in back]
+    _native.photometric_backward(pictures, width, height, [1, 1, 1], True, kept, out_back, name)
+    return [*out, *back]
+
+
+def test_every_instruction_set_and_thread_gives_the_same_bits() -> None:
+    v = views(70, 131).to(torch.float32)
+    best = by("best", v)
+    for name in ("baseline", "best"):
+        assert all(torch.equal(a, b) for a, b in zip(best, by(name, v), strict=True))
+
+
+@pytest.mark.parametrize("size", [(70, 131), (16, 16), (17, 15), (1, 1)])
+def test_the_blocks_of_a_gpu_say_the_same(size: tuple[int, int]) -> None:
+    v = views(*size)
+    v.mask[-1, -1] = True
+    for found, wanted in zip(by("small blocks", v), by("best", v), strict=True):
+        assert off(found, wanted) <= TOLERANCES["float64"]
 
 
 def test_strided_pictures_are_compared_as_packed_ones() -> None:
