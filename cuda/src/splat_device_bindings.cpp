@@ -87,9 +87,12 @@ class Job {
     job_.capacity = capacity;
   }
 
-  nb::tuple bytes() const {
-    const splats::DeviceBytes b = rasterizer_.bytes(job_);
-    return nb::make_tuple(b.front, b.tiles, b.scratch_of_count, b.scratch_of_draw, b.scratch_of_backward);
+  std::size_t bytes(const std::string& name) const {
+    constexpr const char* kNames[] = {"front", "tiles", "count", "draw", "backward"};
+    for (int part = 0; part < 5; ++part) {
+      if (name == kNames[part]) return rasterizer_.bytes(job_, static_cast<splats::DevicePart>(part));
+    }
+    refuse("part is unknown", "'" + name + "'", "front, tiles, count, draw, backward");
   }
 
   void count(Address front, Address scratch) const {
@@ -145,7 +148,7 @@ void bind_splat_device(nb::module_& module) {
            nb::arg("shot"), nb::arg("intrinsics"), nb::arg("lamp"), nb::arg("rules"), nb::arg("width"),
            nb::arg("height"), nb::arg("capacity"), nb::arg("flags"))
       .def("set_capacity", &Job::set_capacity, nb::arg("capacity"))
-      .def("bytes", &Job::bytes, "Sizes of front, tiles, and the scratch of count, draw and backward.")
+      .def("bytes", &Job::bytes, nb::arg("part"), "The size of front or tiles, or of the scratch of count, draw or backward.")
       .def("count", &Job::count, nb::arg("front"), nb::arg("scratch"))
       .def("draw", &Job::draw, nb::arg("front"), nb::arg("lists"), nb::arg("counted"), nb::arg("scratch"),
            nb::arg("out"))

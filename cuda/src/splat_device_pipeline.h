@@ -12,7 +12,7 @@ namespace videoengine {
 inline namespace VIDEOENGINE_ISA {
 namespace splat {
 
-using splats::DeviceBytes;
+using splats::DevicePart;
 using splats::PictureGradients;
 using splats::Pictures;
 using splats::Scene;
@@ -60,11 +60,15 @@ class Steps {
 template <class Machine>
 class DeviceRasterizer final : public splats::DeviceRasterizer {
  public:
-  DeviceBytes bytes(const DeviceJob& job) const override {
+  std::size_t bytes(const DeviceJob& job, DevicePart part) const override {
     const Extent extent = extent_of(job);
-    return {front_of(nullptr, extent).size, lists_of(nullptr, nullptr, extent).size,
-            count_scratch_of(nullptr, extent, count_sorter(extent)).size,
-            draw_scratch_of(nullptr, extent, draw_sorter(extent)).size, back_scratch_of(nullptr, extent).size};
+    switch (part) {
+      case DevicePart::kFront: return front_of(nullptr, extent).size;
+      case DevicePart::kTiles: return lists_of(nullptr, nullptr, extent).size;
+      case DevicePart::kCount: return count_scratch_of(nullptr, extent, count_sorter(extent)).size;
+      case DevicePart::kDraw: return draw_scratch_of(nullptr, extent, draw_sorter(extent)).size;
+      default: return back_scratch_of(nullptr, extent).size;
+    }
   }
 
   const char* count(const DeviceJob& job, void* front, void* scratch, void* stream) const override {

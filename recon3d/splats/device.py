@@ -164,8 +164,7 @@ def forward(
     means, (width, height) = scene[0], size
     with _on(means.device):
         job = _job(scene, shot, numbers, size, flags)
-        front_bytes, _, count_bytes, _, _ = job.bytes()
-        front, counted = _room(means, front_bytes), _room(means, count_bytes)
+        front, counted = (_room(means, job.bytes(part)) for part in ("front", "count"))
         job.count(front.data_ptr(), counted.data_ptr())
         watch = None if flags.declared and _capturing(means.device) else _Watch(front)
         capacity = flags.capacity
@@ -175,8 +174,7 @@ def forward(
             refuse_overflow(needed, flags.capacity or _native.SPLAT_MOST_PAIRS)
             capacity = max(needed, 1)
             job.set_capacity(capacity)
-        _, tile_bytes, _, draw_bytes, _ = job.bytes()
-        tiles, scratch = _room(means, tile_bytes), _room(means, draw_bytes)
+        tiles, scratch = (_room(means, job.bytes(part)) for part in ("tiles", "draw"))
         pairs = torch.empty(
             1 + int(flags.deterministic), capacity, dtype=torch.int32, device=means.device
         )
@@ -218,7 +216,7 @@ def backward(
     with _on(means.device):
         job = _job(scene, shot, numbers, size, flags)
         job.set_capacity(pairs.shape[1])
-        scratch = _room(means, job.bytes()[4])
+        scratch = _room(means, job.bytes("backward"))
         kept = [None if t is None else t.contiguous() for t in pictures]
         job.backward(
             front.data_ptr(),

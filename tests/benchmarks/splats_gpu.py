@@ -15,12 +15,13 @@ import subprocess
 import time
 from collections.abc import Callable
 from functools import partial
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
 import torch
 from measure import RESULTS, machine
-from splats_gpu_arms import Ours, Session, arms_on, most_pairs
+from splats_gpu_arms import PEERS, Ours, Session, arms_on, most_pairs
 from splats_gpu_cases import CASES, GATE, QUICK, QUICK_GATE, VIEWS, Case, case_of
 from splats_gpu_gates import LEAST_PSNR, passed, psnr
 from splats_gpu_table import table_of
@@ -119,6 +120,13 @@ def clock_rate() -> str | None:
     return found.stdout.strip() or None
 
 
+def version_of(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
 def target_of(case: Case) -> tuple[Tensor, Tensor]:
     """Return a picture to train towards: the scene's own with other colors, a little nearer."""
     color, depth, _ = Ours(case).forward(0)
@@ -190,6 +198,7 @@ def main() -> None:
         "device": torch.cuda.get_device_name() if given.device == "cuda" else "cpu",
         "torch": torch.__version__,
         "left_out": left_out | failed,
+        "peers": {name: found for name in PEERS if (found := version_of(name)) is not None},
         "errors_to_float64": errors,
         "clock_before": clock_rate(),
         "cases": {},

@@ -44,16 +44,14 @@ struct DeviceLists {
   std::uint32_t* pairs;  // (capacity); (2, capacity) if deterministic
 };
 
-struct DeviceBytes {
-  std::size_t front, tiles;
-  std::size_t scratch_of_count, scratch_of_draw, scratch_of_backward;
-};
+// What a caller allocates beside the pairs: kept, or scratch of one function.
+enum class DevicePart { kFront, kTiles, kCount, kDraw, kBackward };
 
 // Every function returns nothing, or what failed.
 class DeviceRasterizer {
  public:
   virtual ~DeviceRasterizer() = default;
-  virtual DeviceBytes bytes(const DeviceJob& job) const = 0;
+  virtual std::size_t bytes(const DeviceJob& job, DevicePart part) const = 0;
   // Projects, sorts by depth and counts pairs. `scratch` goes on to `draw`.
   virtual const char* count(const DeviceJob& job, void* front, void* scratch, void* stream) const = 0;
   virtual const char* draw(const DeviceJob& job, void* front, const DeviceLists& lists, const void* scratch_of_count,
