@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "arrays.h"
+#include "instruction_level.h"
 #include "videoengine/splat_rasterizer.h"
 
 namespace nb = nanobind;
@@ -31,47 +33,15 @@ namespace {
 
 namespace splats = videoengine::splats;
 
-using Array = nb::ndarray<nb::device::cpu>;
-using Optional = std::optional<Array>;
+using videoengine::Level;
+using videoengine::arrays::Array;
+using videoengine::arrays::check_count;
+using videoengine::arrays::numbers;
+using videoengine::arrays::Optional;
+using videoengine::arrays::refuse;
+using videoengine::arrays::shape_of;
 constexpr std::size_t kLargestSide = 16384;
 constexpr std::size_t kMostGaussians = std::size_t{1} << 30;
-
-[[noreturn]] void refuse(const std::string& what, const std::string& got, const std::string& allowed) {
-  throw nb::value_error((what + "; got " + got + "; allowed: " + allowed + ".").c_str());
-}
-
-std::string shape_of(const Array& array) {
-  std::string text = "(";
-  for (std::size_t i = 0; i < array.ndim(); ++i) text += (i ? ", " : "") + std::to_string(array.shape(i));
-  return text + ")";
-}
-
-// The numbers of an array of this shape, packed.
-template <class S>
-S* numbers(const Array& array, const std::vector<std::size_t>& shape, const char* name) {
-  if (array.dtype() != nb::dtype<S>()) {
-    refuse(std::string(name) + " has the wrong dtype", "float" + std::to_string(array.dtype().bits),
-           "float" + std::to_string(8 * sizeof(S)) + ", as the means have");
-  }
-  std::string wanted = "(";
-  for (std::size_t i = 0; i < shape.size(); ++i) wanted += (i ? ", " : "") + std::to_string(shape[i]);
-  bool fits = array.ndim() == shape.size();
-  for (std::size_t i = 0; fits && i < shape.size(); ++i) fits = array.shape(i) == shape[i];
-  if (!fits) refuse(std::string(name) + " has the wrong shape", shape_of(array), wanted + ")");
-  std::int64_t stride = 1;
-  for (std::size_t i = array.size() ? shape.size() : 0; i-- > 0;) {
-    if (array.shape(i) > 1 && array.stride(i) != stride) {
-      refuse(std::string(name) + " is not packed", "strides", "a C-contiguous array");
-    }
-    stride *= static_cast<std::int64_t>(array.shape(i));
-  }
-  return static_cast<S*>(array.data());
-}
-
-template <class S>
-S* numbers(const Optional& array, const std::vector<std::size_t>& shape, const char* name) {
-  return array ? numbers<S>(*array, shape, name) : nullptr;
-}
 
 int degree_of(const Array& harmonics) {
   const std::size_t bases = harmonics.ndim() == 3 ? harmonics.shape(1) : 0;
@@ -79,10 +49,6 @@ int degree_of(const Array& harmonics) {
     if (bases == static_cast<std::size_t>((degree + 1) * (degree + 1))) return degree;
   }
   refuse("harmonics have the wrong shape", shape_of(harmonics), "(N, 1, 4, 9 or 16, 3)");
-}
-
-void check_count(std::size_t count, std::size_t wanted, const char* name) {
-  if (count != wanted) refuse(std::string(name) + " are incomplete", std::to_string(count), std::to_string(wanted));
 }
 
 template <class S>
@@ -231,22 +197,6 @@ void any_backward(const std::vector<Array>& scene, const std::vector<Array>& sho
   const splats::InstructionSet set = set_of(instruction_set);
   if (is_double(scene)) return backward<double>(scene, shot, width, height, pass, in, out, normals, cull, set);
   backward<float>(scene, shot, width, height, pass, in, out, normals, cull, set);
-}
-
-enum class Level { kBaseline, kV3, kV4 };
-
-Level best_level() {
-#if defined(__x86_64__)
-  __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd") &&
-      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
-    return Level::kV4;
-  }
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2")) {
-    return Level::kV3;
-  }
-#endif
-  return Level::kBaseline;
 }
 
 }  // namespace
