@@ -107,18 +107,17 @@ def blind(index: CaseIndex, window: Window) -> Unknown:
     return Unknown("not_observable", f"Nothing of this case was analyzed {where}.")
 
 
-def outside(index: CaseIndex, case_ns: int) -> Segment | None:
-    """Return the stretch out of the body that a moment lies in, if it does."""
-    found = index.segments("privacy", (CAMERA_OUT,), start_ns=case_ns, end_ns=case_ns)
-    return found[0] if found else None
-
-
-def out_there(case_ns: int) -> Unknown:
-    """Return that the camera was out of the body."""
-    return Unknown(
-        "not_observable",
-        f"At {clock(case_ns)} the camera is out of the body: nothing in the body is seen.",
-    )
+def out_there(index: CaseIndex, case_ns: int) -> Unknown | None:
+    """Return that the camera was out of the body at a moment, or not certain to be in it."""
+    found = index.segments("privacy", start_ns=case_ns, end_ns=case_ns)
+    holding = [one for one in found if one.start_ns <= case_ns < one.end_ns] or found
+    if not holding or any(one.name == IN_BODY for one in holding):
+        return None
+    if any(one.name == CAMERA_OUT for one in holding):
+        text = "the camera is out of the body: nothing in the body is seen"
+    else:
+        text = f"it is not certain that the camera is in the body: {SAYS_NOTHING}"
+    return Unknown("not_observable", f"At {clock(case_ns)} {text}.")
 
 
 def segments_at(index: CaseIndex, kind: str, case_ns: int) -> list[Segment]:

@@ -16,7 +16,6 @@ from videoengine.models.vlm.ground import (
     blind,
     missing,
     out_there,
-    outside,
     unknown,
 )
 from videoengine.models.vlm.index import CaseIndex, Sighting
@@ -50,8 +49,9 @@ def _place_at(index: CaseIndex, subject: Subject, moment: int) -> Sighting | Unk
         return lacking
     if subject.kind != "instrument":
         return Unknown("not_observable", f"Where {subject.phrase} is, no stage states.")
-    if outside(index, moment) is not None:
-        return out_there(moment)
+    out = out_there(index, moment)
+    if out is not None:
+        return out
     if not index.has_boxes():
         return Unknown(
             "not_observable",

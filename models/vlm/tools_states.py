@@ -23,7 +23,6 @@ from videoengine.models.vlm.ground import (
     blind,
     missing,
     out_there,
-    outside,
     segments_at,
     unknown,
     view_at,
@@ -127,8 +126,9 @@ def _shown_at(index: CaseIndex, kind: str, moment: int, subject: Subject | None 
         return lacking
     if kind == "instrument":
         return _instruments_at(index, moment)
-    if kind == "triplet" and outside(index, moment) is not None:
-        return out_there(moment)
+    out = out_there(index, moment)
+    if kind == "triplet" and out is not None:
+        return out
     found = [one for one in segments_at(index, kind, moment) if not _null(one.name)]
     if subject is not None and kind == "triplet":
         found = [one for one in found if acts(one.name, subject)]
@@ -175,8 +175,9 @@ def _view(index: CaseIndex, moment: int) -> tuple[list[str], tuple[Support, ...]
     lacking = missing(index, ("instrument",))
     if lacking is not None:
         return lacking
-    if outside(index, moment) is not None:
-        return out_there(moment)
+    out = out_there(index, moment)
+    if out is not None:
+        return out
     view = view_at(index, moment)
     if view is None:
         return blind(index, Window(moment, moment))

@@ -126,3 +126,21 @@ def test_of_a_stretch_out_of_the_body_nothing_is_said(tmp_path: Path) -> None:
         late = talk.ask("How long is the hook in view between 0:12 and 0:15?")
         assert (late.status, "between 0:00:12 and 0:00:15" in late.text) == ("not_observable", True)
         assert talk.ask("How long is the hook in view?").value == 10.0
+
+
+def test_a_moment_that_is_not_certain_to_be_in_the_body_says_so(tmp_path: Path) -> None:
+    rows: list[Made] = []
+    for second in range(20):
+        for part in range(5):
+            sample = Made.privacy(second + part / 5, out=second >= 10)
+            if second >= 10:
+                sample.payload["reason"] = "unknown"
+            rows.append(sample)
+        rows.append(Made.instrument(second, "hook", None))
+    path = make_case(tmp_path / "case", rows)
+    with Case.open(path) as case, open_index(case) as index:
+        talk = Conversation(index)
+        assert talk.ask("How many instruments are in view at 0:05?").value == 1
+        reply = talk.ask("How many instruments are in view at 0:15?")
+    assert reply.status == "not_observable"
+    assert "it is not certain that the camera is in the body" in reply.text
