@@ -17,7 +17,17 @@ from videoengine import _native
 torch = pytest.importorskip("torch")
 
 # ruff: noqa: E402
-from support.splat_scenes import PICTURES, Drawn, drawn, needles, odd, off, plain, pose_of
+from support.splat_scenes import (
+    PICTURES,
+    Drawn,
+    drawn,
+    far_off,
+    needles,
+    odd,
+    off,
+    plain,
+    pose_of,
+)
 from torch import Tensor
 
 from videoengine.errors import UsageError
@@ -126,6 +136,16 @@ def test_odd_sizes_are_drawn_to_the_last_pixel(size: tuple[int, int]) -> None:
     camera = SplatCamera(*size, 40.0, 40.0, size[0] / 2, size[1] / 2)
     found, wanted = on_device(odd(200, 5), camera, EXACT), drawn(odd(200, 5), camera, FAST)
     assert float(away(found, wanted, "color").max()) <= TOLERANCES["exact, picture"]
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("options", [FAST, EXACT], ids=["fast", "exact"])
+def test_numbers_that_are_far_off_leave_finite_gradients(options: RasterOptions, seed: int) -> None:
+    camera = SplatCamera(75, 53, 60.0, 62.0, 37.3, 26.2)
+    found = on_device(far_off(300, seed), camera, options)
+    for picture in PICTURES:
+        assert bool(torch.isfinite(getattr(found.pictures, picture)).all()), picture
+    assert all(bool(torch.isfinite(gradient).all()) for gradient in found.gradients)
 
 
 def test_a_fisheye_is_drawn() -> None:

@@ -58,6 +58,28 @@ def needles(count: int, seed: int) -> Gaussians:
     return scene
 
 
+FAR_OFF = {
+    "means": (0.0, 1e-30, 0.0101, -1e4, 1e9, 3e37),
+    "quaternions": (1e-12, 1e6, -1e15),
+    "log_scales": (-1e30, -90.0, 11.0, 16.0),
+    "logits": (-1e30, -5.54, 17.0, 1e30),
+    "harmonics": (-1e4, 1e12),
+}
+"""Numbers that are valid, and as far off as they may be."""
+
+
+def far_off(count: int, seed: int) -> Gaussians:
+    """Return Gaussians a tenth of whose numbers are as far off as they may be."""
+    scene = plain(count, degree=seed % 4, seed=seed)
+    draws = torch.Generator().manual_seed(1000 + seed)
+    for name, values in FAR_OFF.items():
+        tensor: Tensor = getattr(scene, name)
+        where = torch.rand(tensor.shape, generator=draws) < 0.1
+        picks = torch.randint(len(values), (int(where.sum()),), generator=draws)
+        tensor[where] = torch.tensor(values)[picks]
+    return scene
+
+
 def pose_of(angle: float = 0.2) -> Tensor:
     """Return (3, 4), camera_from_world, float32."""
     c, s = math.cos(angle), math.sin(angle)

@@ -15,7 +15,17 @@ import pytest
 torch = pytest.importorskip("torch")
 
 # ruff: noqa: E402
-from support.splat_scenes import PICTURES, Drawn, drawn, needles, odd, off, plain, pose_of
+from support.splat_scenes import (
+    PICTURES,
+    Drawn,
+    drawn,
+    far_off,
+    needles,
+    odd,
+    off,
+    plain,
+    pose_of,
+)
 from torch import Tensor
 
 from videoengine.errors import UsageError
@@ -98,6 +108,13 @@ def test_giants_and_needles_are_found_by_the_whole_warp(camera: SplatCamera) -> 
     for scene in (odd(150, 2), needles(60, 3)):
         wanted, found = (drawn(scene, camera, options) for options in (CPU, KERNELS))
         assert same_pictures(found, wanted)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_numbers_that_are_far_off_leave_finite_gradients(seed: int) -> None:
+    wanted, found = (drawn(far_off(60, seed), CAMERA, options) for options in (CPU, KERNELS))
+    assert same_pictures(found, wanted)
+    assert all(bool(torch.isfinite(gradient).all()) for gradient in found.gradients)
 
 
 def test_a_fisheye_is_drawn_by_the_same_kernels() -> None:
