@@ -50,7 +50,10 @@ def rule_of(case: rules.Facts, clause: Clause) -> Ruling | None:
     if clause.relation == "many":
         return None
     clause, words = _within_phase(clause)
+    alone = any(one.phrase.startswith(rules.TARGET_ALONE) for one in clause.subjects)
     for pattern, rule in _RULES:
+        if alone and rule is not rules.things:
+            continue  # what is worked on is stated, not what shows
         found = pattern.fullmatch(words)
         if found:
             ruling = rule(case, clause, found)

@@ -34,7 +34,7 @@ _LENGTH: Final = (
     rf"(?:{_PART['h']}(?:,? (?:and )?)?)?(?:{_PART['m']}(?:,? (?:and )?)?)?(?:{_PART['s']})?"
 )
 _LEAD: Final = (
-    r"for|lasts?|lasted|lasting|takes?|took|taking|total of|totals?|totall?ed|duration of|"
+    r"for|lasts|lasted|lasting|takes?|took|taking|total of|totals?|totall?ed|duration of|"
     r"length of|duration is|duration was|is|was|are|were|spent|spanned|spans"
 )
 _LASTING: Final = re.compile(

@@ -43,8 +43,7 @@ def _window(case: Facts, clause: Clause) -> Window | None:
 def present(case: Facts, clause: Clause, found: re.Match[str]) -> Ruling | None:
     """Rule on "a hook was in view", or was not."""
     subject, at = clause.subjects[0], clause.moment()
-    bare = subject.kind not in ("triplet", "privacy") or subject.phrase.startswith(TARGET_ALONE)
-    if found[0] == "s0" and bare:
+    if found[0] == "s0" and subject.kind not in ("triplet", "privacy"):
         return None  # a noun alone claims nothing
     moves = subject.kind == "privacy" and re.search(LEAVES, clause.plain)
     if moves and at is not None and not clause.denied:
@@ -54,13 +53,27 @@ def present(case: Facts, clause: Clause, found: re.Match[str]) -> Ruling | None:
 
 def _so(case: Facts, clause: Clause, subject: Subject) -> Ruling | None:
     index, window = case.bus.index, _window(case, clause)
-    if clause.relation in ("throughout", "since") and window is not None:
+    if clause.relation == "since" and window is not None:
+        return _since(case, clause, subject, window)
+    if clause.relation == "throughout" and window is not None:
         return looking.throughout(index, subject, window, denied=clause.denied)
     if clause.relation == "until" and window is not None:
         if clause.denied:
             return looking.presence(index, subject, window, denied=True)
         return looking.edge(index, subject, window.end_ns, clause.grain_ns, "end")
     return looking.presence(index, subject, window, denied=clause.denied)
+
+
+def _since(case: Facts, clause: Clause, subject: Subject, window: Window) -> Ruling | None:
+    """Rule on "from 0:30 on": it begins then, or lasts from then to the end; else: not clear."""
+    index = case.bus.index
+    if clause.denied:
+        return looking.presence(index, subject, window, denied=True)
+    begun = looking.edge(index, subject, window.start_ns, clause.grain_ns, "begin")
+    if begun.verdict == "supported":
+        return begun
+    lasting = looking.throughout(index, subject, window, denied=False)
+    return lasting if lasting.verdict == "supported" else None
 
 
 def always(case: Facts, clause: Clause, _: re.Match[str]) -> Ruling | None:

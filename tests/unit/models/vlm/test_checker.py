@@ -51,6 +51,7 @@ TRUE_AND_PLANTED = [
     ("The hook could be seen for at least 20 s.", "The hook could be seen for at least 40 s."),
     ("The grasper was in view for about 52 seconds.", "The grasper was used for about 2 minutes."),
     ("The phase preparation lasted 30 seconds.", "The phase preparation lasted 40 seconds."),
+    ("In the last 30 seconds the clipper was used.", "In the last 30 seconds the hook was used."),
     ("Clips were placed.", "No clips were placed."),
     ("The surgeon used a grasper and a hook.", "The surgeon used a grasper and a bipolar."),
     ("The camera was inside the body at 1:00.", "The camera remained inside the body throughout."),
@@ -125,6 +126,10 @@ def test_what_is_true_is_supported_and_what_is_planted_contradicted(
     "text",
     [
         "A stapler was used.",
+        "The cystic artery was identified.",
+        "The hook was used only during preparation.",
+        "The gallbladder was dissected off the liver.",
+        "Two hooks were used.",
         "A robotic cholecystectomy was performed.",
         "The right hepatic artery was clipped.",
         "The hook may have been used.",
