@@ -265,11 +265,11 @@ VIDEOENGINE_HD void color_back(const Gaussian<S>& g, const View<S>& view, const 
   }
 }
 
-// Writes the gradients of a Gaussian that `project` showed, and adds to those of the camera.
+// Writes the gradients of a Gaussian that `project` showed, and adds to those of the camera, as they come out.
 template <class S>
-VIDEOENGINE_HD void project_back(const Gaussian<S>& g, const View<S>& view, const Lamp<S>& lamp,
-                                 const Rules<S>& rules, const SplatGradient<S>& s, const GaussianGradient<S>& out,
-                                 ViewGradient<S>& to_view) {
+VIDEOENGINE_HD void project_back_as_is(const Gaussian<S>& g, const View<S>& view, const Lamp<S>& lamp,
+                                       const Rules<S>& rules, const SplatGradient<S>& s,
+                                       const GaussianGradient<S>& out, ViewGradient<S>& to_view) {
   Course<S> c;
   if (!trace(g, view, rules, c)) return;
   const math::Mat3<S>& w = view.camera_from_world.rotation;
@@ -323,6 +323,38 @@ VIDEOENGINE_HD void project_back(const Gaussian<S>& g, const View<S>& view, cons
     to_view.translation[i] = to_view.translation[i] + back[i];
     for (int j = 0; j < 3; ++j) to_view.rotation[3 * i + j] = to_view.rotation[3 * i + j] + back[i] * g.mean[j];
   }
+}
+
+// 0 when all numbers are finite, else NaN.
+template <class S>
+VIDEOENGINE_HD S unless_finite(const S* numbers, int count) {
+  S sum = S(0);
+  for (int i = 0; i < count; ++i) sum = sum + (numbers[i] - numbers[i]);
+  return sum;
+}
+
+// The same; but a gradient that leaves the range of S on its way, as of a lamp's inverse square very near to
+// it, is none at all: infinities would meet as NaN and reach every Gaussian through the camera. What came in
+// as NaN goes on as NaN: a loss that is none is not hidden.
+template <class S>
+VIDEOENGINE_HD void project_back(const Gaussian<S>& g, const View<S>& view, const Lamp<S>& lamp,
+                                 const Rules<S>& rules, const SplatGradient<S>& s, const GaussianGradient<S>& out,
+                                 ViewGradient<S>& to_view) {
+  ViewGradient<S> own;
+  project_back_as_is(g, view, lamp, rules, s, out, own);
+  const S lost = unless_finite(out.mean, 3) + unless_finite(out.quaternion, 4) + unless_finite(out.log_scale, 3) +
+                 unless_finite(own.rotation, 9) + unless_finite(own.translation, 3);
+  const S came[7] = {s.x, s.y, s.a, s.b, s.c, s.level, s.depth};
+  if (!(lost == S(0)) &&
+      unless_finite(came, 7) + unless_finite(s.color, kColors) + unless_finite(s.normal, 3) == S(0)) {
+    for (int i = 0; i < 3; ++i) out.mean[i] = S(0), out.log_scale[i] = S(0);
+    for (int i = 0; i < 4; ++i) out.quaternion[i] = S(0);
+    for (int i = 0; i < kColors * harmonics::bases_of(g.degree); ++i) out.harmonics[i] = S(0);
+    *out.logit = S(0);
+    return;
+  }
+  for (int i = 0; i < 9; ++i) to_view.rotation[i] = to_view.rotation[i] + own.rotation[i];
+  for (int i = 0; i < 3; ++i) to_view.translation[i] = to_view.translation[i] + own.translation[i];
 }
 
 }  // namespace splat

@@ -300,6 +300,30 @@ def test_no_scene_has_a_picture_or_a_gradient_that_is_no_number(lens: str, dtype
     assert drawn == 20
 
 
+@pytest.mark.parametrize("instruction_set", ["best", "emulated"])
+def test_a_gradient_beyond_the_range_of_a_float_is_none(instruction_set: str) -> None:
+    scene = made(20, seed=3, dtype=torch.float32)
+    scene.logits[:] = 1.0
+    scene.means[0] = torch.tensor([2e-7, 1e-7, 1.1e-6])  # the lamp's light there is 4e12
+    scene.harmonics[0], scene.log_scales[0] = 1e14, -15.0
+    scene.means[1:, 2] += 1.5
+    options = replace(ALL, rules=Rules(near=1e-6), instruction_set=instruction_set)
+    pictures, back = drawn_back(scene, LENSES["lamp"], ahead(torch.float32), options)
+    assert float(pictures.color.max()) > 1e25
+    assert all(bool(torch.isfinite(gradient).all()) for gradient in back)
+    assert float(back[0][0].abs().max()) == 0.0
+    assert float(back[0][1:].abs().max()) > 0.0
+    assert float(back[5].abs().max()) > 0.0
+
+
+def test_a_loss_that_is_no_number_is_not_hidden() -> None:
+    scene = made(20, seed=3).map(lambda t: t.requires_grad_())
+    (back,) = torch.autograd.grad(
+        rasterize(scene, CAMERA, ahead()).color.sum() * math.nan, [scene.means]
+    )
+    assert bool(torch.isnan(back).any())
+
+
 def test_a_singular_covariance_is_drawn_as_what_it_is() -> None:
     # a line, a point and a plate without thickness: exp(-90) is 0 beside a pixel's own extent
     scene = made(3, seed=5)
