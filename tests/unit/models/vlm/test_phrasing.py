@@ -11,6 +11,7 @@ from support.ask_cases import Made, make_case
 from videoengine.case import Case
 from videoengine.models.vlm.conversation import Conversation
 from videoengine.models.vlm.index import open_index
+from videoengine.models.vlm.note import compose, load_template, read_note_log
 from videoengine.models.vlm.phrasing import as_written, denied
 
 
@@ -78,14 +79,29 @@ def test_leaving_and_entering_are_changes_not_states(
 
 
 @pytest.fixture
-def flickering(tmp_path: Path) -> Iterator[Conversation]:
-    """A hook that is seen every other second from 0:10 to 0:20, and once at 0:25."""
+def flicker(tmp_path: Path) -> Path:
+    """A case in which a hook is seen every other second from 0:10 to 0:20, and once at 0:25."""
     rows = [Made.privacy(n / 5) for n in range(150)]
     rows += [Made.instrument(s, "hook" if s in (*range(10, 20, 2), 25) else None, None)
              for s in range(30)]  # fmt: skip
-    path = make_case(tmp_path / "case", sorted(rows, key=lambda row: row.at_s))
-    with Case.open(path) as case, open_index(case) as index:
+    return make_case(tmp_path / "case", sorted(rows, key=lambda row: row.at_s))
+
+
+@pytest.fixture
+def flickering(flicker: Path) -> Iterator[Conversation]:
+    """A conversation about it."""
+    with Case.open(flicker) as case, open_index(case) as index:
         yield Conversation(index)
+
+
+def test_an_answer_counts_the_sightings_that_the_note_counts(
+    flicker: Path, flickering: Conversation
+) -> None:
+    note = compose(read_note_log(Case.open(flicker)), load_template("en"))
+    fields = (field for section in note.sections for field in section.fields)
+    (said,) = (s for f in fields for s in f.statements if s.subject == "instrument/hook")
+    assert "6 s in all, in 6 stretches" in said.text
+    assert "6 sightings, 6.0 s in all" in flickering.ask("How long is the hook in view?").text
 
 
 def test_sightings_that_count_as_one_are_told(flickering: Conversation) -> None:
