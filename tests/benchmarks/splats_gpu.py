@@ -77,7 +77,10 @@ def block(sessions: list[Session], work: str, device: str, plan: tuple[int, int]
                 call(count % VIEWS)
             else:
                 clocks[session.name].run(partial(call, count % VIEWS))
-    return {name: spread_of(clock.read()) for name, clock in clocks.items()}
+    found = {name: spread_of(clock.read()) for name, clock in clocks.items()}
+    for session in sessions:
+        session.settle()
+    return found
 
 
 def opened(arms: list[type[Session]], case: Case) -> tuple[list[Session], dict[str, str]]:

@@ -94,6 +94,9 @@ class Session(ABC):
         self.optimizer.zero_grad()
         self.pose.grad = None
 
+    def settle(self) -> None:
+        """Raise if a call did not do its work."""
+
 
 class Ours(Session):
     """The native rasterizer, called as a user calls it."""
@@ -112,6 +115,10 @@ class Ours(Session):
     def step(self, view: int) -> None:
         self.look(view)
         self.train()
+
+    def settle(self) -> None:
+        if self.options.workspace is not None:
+            self.options.workspace.check(wait=True)  # a skipped step is a quick one
 
     def train(self) -> None:
         color, depth, _ = self.draw()
