@@ -381,29 +381,3 @@ def test_a_compiled_rasterizer_draws_and_differentiates_the_same() -> None:
     broken[0, 0] = math.nan
     with pytest.raises(UsageError, match="camera_from_world is not finite"):
         compiled(*leaves.tensors, broken)
-
-
-def test_tensors_on_different_devices_are_refused() -> None:
-    scene, pose = made(4), ahead()
-    there = scene.map(lambda t: t.to("meta"))
-    with pytest.raises(UsageError, match=r"logits do not go with .* on meta; allowed: .* on cpu"):
-        replace(scene, logits=there.logits)
-    with pytest.raises(UsageError, match=r"camera_from_world does not .* on meta; .* on cpu"):
-        rasterize(scene, CAMERA, pose.to("meta"))
-    with pytest.raises(UsageError, match=r"background does not go .* on meta; allowed: .* on cpu"):
-        rasterize(scene, CAMERA, pose, background=torch.zeros(3, dtype=pose.dtype, device="meta"))
-    absolute = torch.zeros(4, 2, dtype=pose.dtype, device="meta")
-    with pytest.raises(UsageError, match=r"absolute does not go .* on meta; allowed: .* on cpu"):
-        rasterize(scene, CAMERA, pose, absolute=absolute)
-    with pytest.raises(UsageError, match=r"No kernels are made for this; got .* on meta"):
-        rasterize(there, CAMERA, pose.to("meta"))
-
-
-@pytest.mark.parametrize("name", ["camera_from_world", "background"])
-@pytest.mark.parametrize("backend", ["native", "reference"])
-def test_a_shot_that_is_no_number_is_refused(name: str, backend: str) -> None:
-    pose, background = ahead(), torch.zeros(3, dtype=torch.float64)
-    (pose if name == "camera_from_world" else background)[1] = math.inf
-    options = RasterOptions(backend=backend)
-    with pytest.raises(UsageError, match=f"{name} is not finite; got NaN or infinity"):
-        rasterize(made(4), CAMERA, pose, background=background, options=options)
