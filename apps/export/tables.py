@@ -66,6 +66,7 @@ class Scrubber:
 def write_jsonl(request: Request, out: Path) -> int:
     """Write every event of the log, one a line; `hash` and `prev` still name the log's own."""
     scrub = Scrubber(request.case)
+    people: set[str] = set()
     count = 0
     with out.open("w", encoding="utf-8", newline="\n") as stream:
         for event in request.case.events():
@@ -73,12 +74,23 @@ def write_jsonl(request: Request, out: Path) -> int:
             if event.kind == "run":
                 row["payload"] = {k: v for k, v in event.payload.items() if k not in PRIVATE}
             if "by" in event.payload:
+                people.add(str(event.payload["by"]))
                 row["payload"] = {**row["payload"], "by": HIDDEN}
+            if event.kind == "answer":  # says who corrected what it rests on
+                row["payload"] = {**row["payload"], "text": _unnamed(row["payload"], people)}
             if event.kind in FREE_TEXT:
                 row["payload"] = scrub(row["payload"])
             stream.write(dumps(row) + "\n")
             count += 1
     return count
+
+
+def _unnamed(payload: dict[str, Any], people: set[str]) -> str:
+    """Return the text of an answer without the names of those who stated something before it."""
+    text = str(payload["text"])
+    for name in sorted(people, key=len, reverse=True):
+        text = text.replace(name, HIDDEN)
+    return text
 
 
 def write_csv(request: Request, out: Path) -> int:

@@ -11,6 +11,7 @@ from support.ask_cases import Made, make_case, two_minutes
 from videoengine.apps.ask import Answer, ask
 from videoengine.apps.cli import run
 from videoengine.apps.corrections import correct
+from videoengine.apps.export import export
 from videoengine.apps.note import FILE, note, write_note
 from videoengine.apps.people import report
 from videoengine.apps.statements import state
@@ -225,6 +226,16 @@ def test_an_answer_that_rests_on_a_correction_leaves_the_case_whole(case: Path) 
     correct(case, hook.key, ["label=bipolar"], by=ANNE)
     ask(case, "Is the bipolar in view?")
     assert verify(case).kinds["correction"] == 1
+
+
+def test_who_corrected_is_named_in_the_case_and_nowhere_else(case: Path, tmp_path: Path) -> None:
+    hook = events(case, "instrument", "hook")[0]
+    correct(case, hook.key, ["label=bipolar"], by=ANNE)
+    assert ANNE in ask(case, "Is the bipolar in view?").text
+    export(case, "jsonl", tmp_path / "events.jsonl")
+    text = (tmp_path / "events.jsonl").read_text("utf-8")
+    assert "bipolar in place of hook" in text
+    assert ANNE not in text
 
 
 def test_no_word_of_a_person_opens_what_the_gate_closed(case: Path) -> None:
