@@ -94,9 +94,6 @@ class Session(ABC):
         self.optimizer.zero_grad()
         self.pose.grad = None
 
-    def settle(self) -> None:
-        """Raise if a call did not do its work."""
-
 
 class Ours(Session):
     """The native rasterizer, called as a user calls it."""
@@ -117,6 +114,7 @@ class Ours(Session):
         self.train()
 
     def settle(self) -> None:
+        """Raise if a call did not do its work."""
         if self.options.workspace is not None:
             self.options.workspace.check(wait=True)  # a skipped step is a quick one
 
