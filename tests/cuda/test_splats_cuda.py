@@ -256,7 +256,7 @@ def test_a_replayed_graph_is_the_eager_step() -> None:
 
 
 def test_a_replayed_step_that_does_not_fit_is_skipped_and_told_one_step_later() -> None:
-    room = SplatWorkspace(60_000, "cuda")
+    room = SplatWorkspace(100_000, "cuda")
     step = Step(plain(3000, seed=10), room)
     step.graph.replay()
     room.check(wait=True)
