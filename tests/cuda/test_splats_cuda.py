@@ -49,7 +49,9 @@ TOLERANCES: Final = {
     "exact, gradient": 2e-5,  # relative, by norm: another order of sums
     "fast, mean": 1e-5,  # recon3d.md section 7: fused and approximate arithmetic
     "fast, 999 of 1000": 5e-4,
-    "fast, worst": 8e-3,  # two steps of the least alpha: a decision at the edge of a splat
+    "fast, worst": 3e-2,  # a decision on the last splat of a pixel: 0.01 of a color up to 3
+    "fast depth, mean": 1e-4,  # relative, where alpha is above 1/2; decisions weigh more
+    "fast depth, 999 of 1000": 2e-3,
     "fast, gradient": 1e-3,  # relative, by norm, to float64
     "repeated": 1e-6,  # atomic additions in another order
 }
@@ -110,10 +112,13 @@ def test_the_fast_build_stays_near_float64(degree: int) -> None:
     double = scene.map(Tensor.double)
     found, wanted = on_device(scene, CAMERA, FAST), drawn(double, CAMERA, FAST)
     for picture in ("color", "depth", "alpha", "normal"):
-        difference = away(found, wanted, picture)
-        assert float(difference.mean()) <= TOLERANCES["fast, mean"], picture
-        assert float(difference.quantile(0.999)) <= TOLERANCES["fast, 999 of 1000"], picture
-        assert float(difference.max()) <= TOLERANCES["fast, worst"], picture
+        difference, what = away(found, wanted, picture), "fast"
+        if picture == "depth":
+            what = "fast depth"
+        else:
+            assert float(difference.max()) <= TOLERANCES["fast, worst"], picture
+        assert float(difference.mean()) <= TOLERANCES[f"{what}, mean"], picture
+        assert float(difference.quantile(0.999)) <= TOLERANCES[f"{what}, 999 of 1000"], picture
     for gradient, right in zip(found.gradients, wanted.gradients, strict=True):
         assert bool(torch.isfinite(gradient).all())
         assert off(gradient, right) <= TOLERANCES["fast, gradient"]
