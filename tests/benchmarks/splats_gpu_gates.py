@@ -30,7 +30,7 @@ LIMITS: Final = {
     "repeated": 1e-6,  # gradients of two runs; 0 in the deterministic mode
 }
 GATE_VIEWS: Final = (0, 3, 5)
-"""A single decision at the edge of a splat can be most of a view's error: the median is compared."""
+"""One decision at the edge of a splat can be most of a view's error: medians are compared."""
 LEAST_PSNR: Final = 60.0
 """dB, of ours to gsplat at full size."""
 WORST_RATIO: Final = 2.0
