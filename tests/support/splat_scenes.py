@@ -98,6 +98,17 @@ class Drawn:
         return Drawn(pictures, tuple(t.cpu() for t in self.gradients))
 
 
+def weighed(pictures: Pictures, options: RasterOptions) -> Tensor:
+    """Return a sum of pictures with weights that depend on shapes alone."""
+    draws = torch.Generator().manual_seed(7)
+    loss = torch.zeros_like(pictures.alpha.flatten()[0])
+    for name in PICTURES[: 4 if options.normals else 3]:
+        picture = getattr(pictures, name)
+        weights = torch.randn(picture.shape, generator=draws, dtype=torch.float64)
+        loss = loss + (picture * weights.to(picture)).sum()
+    return loss
+
+
 def drawn(
     scene: Gaussians, camera: SplatCamera, options: RasterOptions, *, device: str = "cpu"
 ) -> Drawn:
@@ -110,12 +121,7 @@ def drawn(
     pictures = rasterize(
         leaves, camera, pose, background=background, absolute=absolute, options=options
     )
-    draws = torch.Generator().manual_seed(7)
-    loss = torch.zeros((), **kind)
-    for name in PICTURES[: 4 if options.normals else 3]:
-        picture = getattr(pictures, name)
-        weights = torch.randn(picture.shape, generator=draws, dtype=torch.float64)
-        loss = loss + (picture * weights.to(**kind)).sum()
+    loss = weighed(pictures, options)
     gradients = torch.autograd.grad(loss, [*leaves.tensors, pose, background, absolute])
     detached = Pictures(*(getattr(pictures, name).detach() for name in PICTURES))
     return Drawn(detached, gradients)

@@ -25,6 +25,7 @@ from support.splat_scenes import (
     off,
     plain,
     pose_of,
+    weighed,
 )
 from torch import Tensor
 
@@ -94,6 +95,32 @@ def test_pictures_that_are_not_asked_for_change_nothing(normals: bool, median: b
     wanted, found = (drawn(scene, CAMERA, replace(o, **few)) for o in (CPU, KERNELS))
     assert same_pictures(found, wanted)
     assert near(found, wanted)
+
+
+@pytest.mark.parametrize("normals", [False, True])
+@pytest.mark.parametrize("deterministic", [False, True])
+def test_gradients_without_absolute_slopes_are_the_same(normals: bool, deterministic: bool) -> None:
+    options = replace(KERNELS, normals=normals, deterministic=deterministic)
+    wanted = drawn(plain(150, degree=1, seed=14), CAMERA, options)
+    leaves = plain(150, degree=1, seed=14).map(lambda t: t.requires_grad_())
+    background = torch.tensor([0.2, 0.5, 0.1])
+    pictures = rasterize(leaves, CAMERA, pose_of(), background=background, options=options)
+    loss = weighed(pictures, options)
+    found = torch.autograd.grad(loss, list(leaves.tensors))
+    for gradient, right in zip(found, wanted.gradients, strict=False):
+        assert off(gradient, right) <= (0.0 if deterministic else TOLERANCES["gradient"])
+    (of_color,) = torch.autograd.grad(
+        rasterize(leaves, CAMERA, pose_of(), options=options).color.sum(), [leaves.logits]
+    )
+    (right,) = torch.autograd.grad(
+        rasterize(leaves, CAMERA, pose_of()).color.sum(), [leaves.logits]
+    )
+    assert off(of_color, right) <= TOLERANCES["gradient"]
+
+
+def test_a_pose_that_is_no_number_is_named() -> None:
+    with pytest.raises(UsageError, match="camera_from_world or background is not finite"):
+        rasterize(plain(5), CAMERA, torch.full((3, 4), float("nan")), options=KERNELS)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (16, 16), (17, 33), (5, 70)])
