@@ -9,7 +9,7 @@ from videoengine.media_time import NS_PER_SECOND, clock
 from videoengine.models.vlm.checker.quantities import Quantity
 from videoengine.models.vlm.checker.verdicts import Ruling, decided, unknown
 from videoengine.models.vlm.findings import Window, listed, long, several
-from videoengine.models.vlm.ground import blind, whole
+from videoengine.models.vlm.ground import NEAR_NS, blind, whole
 from videoengine.models.vlm.ground import unknown as not_known
 from videoengine.models.vlm.index import CaseIndex
 from videoengine.models.vlm.phrasing import times
@@ -97,9 +97,29 @@ def duration(
     if isinstance(found, Ruling):
         return found
     total = sum(one.end_ns - one.start_ns for one in found)
+    seen = sum(part.length_ns for part in _sightings(found))
     rests = supports(found) or looked_at(index, subject.kinds, whole(index, window))
     says = f"{subject.phrase}: {long(total)}" + (f", {times(found)}" if found else "")
-    return decided(claimed.fits(total / NS_PER_SECOND), says, rests)
+    if seen != total:
+        says += f"; its sightings last {long(seen)}"
+    holds = any(claimed.fits(length / NS_PER_SECOND) for length in (total, seen))
+    return decided(holds, says, rests)
+
+
+def _sightings(found: list[Stretch]) -> list[Window]:
+    """Return what stretches are made of: what is lost from sight for a moment is in one of them."""
+    return [part for one in found for part in one.parts or (one.window,)]
+
+
+def sighted(index: CaseIndex, subject: Subject, at_ns: int) -> bool | None:
+    """Tell whether an instrument is seen at a moment; None: between two sightings of it."""
+    touching = [one for one in stretches(index, subject) if one.start_ns <= at_ns < one.end_ns]
+    if not touching:
+        return False
+    near = NEAR_NS
+    parts = _sightings(touching)
+    seen = any(part.start_ns - near <= at_ns < part.end_ns + near for part in parts)
+    return True if seen else None
 
 
 def begins(index: CaseIndex, subject: Subject, window: Window | None, claimed: Quantity) -> Ruling:
@@ -131,7 +151,10 @@ def _counted(
         return unknown(blind(index, place))
     when = f": {times(found)}" if found else ""
     says = f"{subject.phrase}, {several(len(found), 'time')}{when}"
-    return decided(claimed.fits(len(found)), says, rests)
+    sightings = len(_sightings(found))
+    if sightings != len(found):
+        says += f", in {sightings} sightings"
+    return decided(claimed.fits(len(found)) or claimed.fits(sightings), says, rests)
 
 
 def edge(index: CaseIndex, subject: Subject, at_ns: int, grain_ns: int, which: str) -> Ruling:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from videoengine.media_time import NS_PER_SECOND, clock
 from videoengine.models.vlm.bus import Bus
 from videoengine.models.vlm.checker import looking
 from videoengine.models.vlm.checker.clause import Clause
@@ -53,6 +54,10 @@ def present(case: Facts, clause: Clause, found: re.Match[str]) -> Ruling | None:
 
 def _so(case: Facts, clause: Clause, subject: Subject) -> Ruling | None:
     index, window = case.bus.index, _window(case, clause)
+    at = clause.moment()
+    exact = at is not None and clause.grain_ns <= NS_PER_SECOND and subject.kind == "instrument"
+    if at is not None and exact and looking.sighted(index, subject, at) is None:
+        return unsupported(f"At {clock(at)} {subject.noun} is lost from sight for a moment.")
     if clause.relation == "since" and window is not None:
         return _since(case, clause, subject, window)
     if clause.relation == "throughout" and window is not None:

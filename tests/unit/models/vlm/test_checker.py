@@ -301,3 +301,16 @@ def test_checking_writes_nothing(reported_case: Path, tmp_path: Path) -> None:
     before = (case / "events.jsonl").read_bytes()
     assert ve.check(case, "A hook was used.").supported == 1
     assert (case / "events.jsonl").read_bytes() == before
+
+
+def test_what_is_lost_from_sight_for_a_moment_is_counted_both_ways(tmp_path: Path) -> None:
+    """A hook in every other second: one stretch of nine seconds, five sightings of one."""
+    seen = [Made.instrument(n, "hook" if n % 2 == 0 else None, None) for n in range(9)]
+    made = sorted([*seen, *(Made.privacy(n / 5) for n in range(50))], key=lambda one: one.at_s)
+    with Case.open(make_case(tmp_path / "case", made)) as case, open_index(case) as index:
+        checker = Checker(case, index)
+        for text in ("The hook was in view for 9 s.", "The hook was in view for 5 s.",
+                     "The hook was seen once.", "The hook was seen 5 times."):  # fmt: skip
+            assert verdicts(checker.check(text)) == ["supported"], text
+        for text in ("The hook was in view for 7 s.", "The hook was seen 3 times."):
+            assert verdicts(checker.check(text)) == ["contradicted"], text
