@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from videoengine.media_time import NS_PER_SECOND, clock
 from videoengine.models.vlm.bus import Bus
-from videoengine.models.vlm.cues import INSTRUMENTS, unknowable
+from videoengine.models.vlm.cues import INSTRUMENTS, strange_words, unknowable
 from videoengine.models.vlm.findings import (
     Finding,
     Outcome,
@@ -21,6 +21,7 @@ from videoengine.models.vlm.findings import (
     Support,
     Unknown,
     Window,
+    listed,
 )
 from videoengine.models.vlm.grammar import Reading, read, sentences
 from videoengine.models.vlm.index import CaseIndex
@@ -146,11 +147,13 @@ class Conversation:
             return Unknown("not_observable", UNSEEN), None
         if call is None and re.search(OUTSIDERS, reading.plain):
             return Unknown("not_observable", "Video from inside the body cannot tell that."), None
+        strange = [] if call is None or self._measured(reading) else strange_words(reading)
         asks = ""
-        if call is None:
+        if call is None or strange:
             reading, call, asks = self._paraphrased(parts)
         if call is None:
-            return self._lost("This was not understood."), None
+            what = listed(f'"{word}"' for word in strange)
+            return self._lost(f"{what or 'This'} was not understood."), None
         outcome = self.bus.call(call.tool, **call.inputs)
         if asks:
             outcome = replace(outcome, text=f'{outcome.text} (Read as: "{asks}")')

@@ -12,6 +12,7 @@ from videoengine.models.vlm.findings import Unknown
 from videoengine.models.vlm.grammar import Reading
 
 UNKNOWABLE: Final = Path(__file__).with_name("unknowable.toml")
+WORDS: Final = Path(__file__).with_name("question_words.txt")
 INSTRUMENTS: Final = r"instruments?|tools?|devices?|implements?"
 AT_ONCE: Final = (
     r"both|together|same time|same moment|coincid\w*|simultaneous\w*|overlap\w*|at once|meet|"
@@ -59,6 +60,18 @@ def unknowable(reading: Reading) -> Unknown | None:
     if length[1].search(reading.plain):
         return Unknown("not_observable", length[0])
     return None
+
+
+def strange_words(reading: Reading) -> list[str]:
+    """Return the words of a question that nothing here knows: it may turn on them."""
+    words = (w for w in reading.words.split() if not re.fullmatch(r"s?\d+|zz\w+", w))
+    return [word for word in words if word not in _known_words()]
+
+
+@functools.cache
+def _known_words() -> frozenset[str]:
+    lines = WORDS.read_text("utf-8").splitlines()
+    return frozenset(word for line in lines if not line.startswith("#") for word in line.split())
 
 
 @functools.cache

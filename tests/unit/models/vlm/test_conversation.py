@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -207,3 +208,30 @@ def test_the_same_questions_have_the_same_answers(index: CaseIndex) -> None:
     questions = ("When is the hook first in view?", "And after that?", "Which phase is that?")
     first, second = Conversation(index), Conversation(index)
     assert [first.ask(q) for q in questions] == [second.ask(q) for q in questions]
+
+
+@pytest.mark.parametrize(
+    ("question", "word"),
+    [
+        ("When does the clipper misfire?", "misfire"),
+        ("Does the hook leak between 0:30 and 1:00?", "leak"),
+        ("Which phase did they skip?", "skip"),
+        ("Which tool do they favor?", "favor"),
+    ],
+)
+def test_a_question_with_a_word_that_nothing_knows_is_not_guessed(
+    talk: Conversation, question: str, word: str
+) -> None:
+    reply = talk.ask(question)
+    assert reply.status == "not_understood"
+    assert reply.text.startswith(f'"{word}" was not understood.')
+
+
+def test_each_known_word_stands_once() -> None:
+    from videoengine.models.vlm.cues import WORDS
+
+    lines = [one for one in WORDS.read_text("utf-8").splitlines() if not one.startswith("#")]
+    words = " ".join(lines).split()
+    assert len(words) > 500
+    assert all(re.fullmatch(r"[a-z]+", word) for word in words)
+    assert sorted(words) == sorted(set(words))
