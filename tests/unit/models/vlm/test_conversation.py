@@ -235,3 +235,16 @@ def test_each_known_word_stands_once() -> None:
     assert len(words) > 500
     assert all(re.fullmatch(r"[a-z]+", word) for word in words)
     assert sorted(words) == sorted(set(words))
+
+
+def test_every_word_of_the_simulators_questions_is_known() -> None:
+    """But for those of what no event kind states: depth and lengths."""
+    from videoengine.models.vlm.cues import strange_words
+    from videoengine.models.vlm.grammar import Reading
+    from videoengine.recon3d.simulator.question_wording import WORDINGS
+
+    beyond = ("polyp_size", "polyp_larger", "tip_distance", "tip_wider", "nearer", "aside")
+    for kind, wordings in WORDINGS.items():
+        for wording in wordings if kind not in beyond else ():
+            bare = re.sub(r"\{\w+\}", " ", wording.lower().replace("'s", "s"))
+            assert strange_words(Reading(" ".join(re.findall(r"[a-z]+", bare)))) == [], wording
