@@ -143,6 +143,19 @@ def occasions(
     return _counted(index, subject, found, whole(index, window), claimed)
 
 
+def in_pieces(
+    index: CaseIndex, subject: Subject, window: Window | None, claimed: Quantity
+) -> Ruling:
+    """Rule on "in 17 stretches": as answers count them, or the note, which counts sightings."""
+    found = found_in(index, subject, window)
+    if isinstance(found, Ruling):
+        return found
+    place, parts = whole(index, window), _sightings(found)
+    rests = supports(found) or looked_at(index, subject.kinds, place)
+    says = f"{subject.phrase}, {several(len(found), 'time')}, in {several(len(parts), 'sighting')}"
+    return decided(claimed.fits(len(found)) or claimed.fits(len(parts)), says, rests)
+
+
 def _counted(
     index: CaseIndex, subject: Subject, found: list[Stretch], place: Window, claimed: Quantity
 ) -> Ruling:
@@ -151,10 +164,7 @@ def _counted(
         return unknown(blind(index, place))
     when = f": {times(found)}" if found else ""
     says = f"{subject.phrase}, {several(len(found), 'time')}{when}"
-    sightings = len(_sightings(found))
-    if sightings != len(found):
-        says += f", in {sightings} sightings"
-    return decided(claimed.fits(len(found)) or claimed.fits(sightings), says, rests)
+    return decided(claimed.fits(len(found)), says, rests)
 
 
 def edge(index: CaseIndex, subject: Subject, at_ns: int, grain_ns: int, which: str) -> Ruling:

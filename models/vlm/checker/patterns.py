@@ -84,7 +84,7 @@ def _within_phase(clause: Clause) -> tuple[Clause, str]:
 
 def _rows() -> list[tuple[str, rules.Rule]]:
     n = r"q\d+"
-    often = rf"(?:on )?{n} (?:separate |different )?(?:times?|occasions?|stretch(?:es)?|instances?)"
+    often = rf"(?:on )?{n} (?:separate |different )?(?:times?|occasions?|instances?)"
     there = rf"(?:there {BE} )?"
     crew = r"(?:surgeon|team|operator)"
     case = r"(?:video|case|procedure|operation|recording)"
@@ -132,7 +132,7 @@ def _rows() -> list[tuple[str, rules.Rule]]:
         (rf"(?:total )?(?:duration|length|time) of s0 {BE} d\d+", rules.lasting),
         (rf"{S0}(?: {BE})?(?: {BEGINS}) {often}", rules.begins),
         (rf"{S0}{IS} {often}", rules.occasions),
-        (rf"{S0}{IS} in {n} stretches", rules.occasions),
+        (rf"{S0}{IS} in {n} (?:stretch(?:es)?|sightings?)", rules.in_pieces),
         (rf"{there}{n} s0(?: {BE})?(?: (?:{put}|{SEEN}))?", rules.things),
         (rf"{there}(?:total of )?{n} s0 {BE} {put}(?: by (?:{crew}))?",
          rules.things),

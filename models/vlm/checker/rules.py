@@ -208,6 +208,14 @@ def occasions(case: Facts, clause: Clause, _: re.Match[str]) -> Ruling | None:
     return looking.occasions(case.bus.index, clause.subjects[0], window, _quantity(clause, "q"))
 
 
+def in_pieces(case: Facts, clause: Clause, _: re.Match[str]) -> Ruling | None:
+    """Rule on in how many stretches something is so."""
+    if clause.denied or clause.relation == "at":
+        return None
+    window = _window(case, clause)
+    return looking.in_pieces(case.bus.index, clause.subjects[0], window, _quantity(clause, "q"))
+
+
 def things(case: Facts, clause: Clause, found: re.Match[str]) -> Ruling | None:
     """Rule on "three clips were placed", "two polyps were found", "two graspers are in view"."""
     claimed, subject = _quantity(clause, "q"), clause.subjects[0]

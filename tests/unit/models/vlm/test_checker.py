@@ -310,7 +310,7 @@ def test_what_is_lost_from_sight_for_a_moment_is_counted_both_ways(tmp_path: Pat
     with Case.open(make_case(tmp_path / "case", made)) as case, open_index(case) as index:
         checker = Checker(case, index)
         for text in ("The hook was in view for 9 s.", "The hook was in view for 5 s.",
-                     "The hook was seen once.", "The hook was seen 5 times."):  # fmt: skip
+                     "The hook was seen once.", "The hook was seen in 5 sightings."):  # fmt: skip
             assert verdicts(checker.check(text)) == ["supported"], text
-        for text in ("The hook was in view for 7 s.", "The hook was seen 3 times."):
+        for text in ("The hook was in view for 7 s.", "The hook was seen 5 times."):
             assert verdicts(checker.check(text)) == ["contradicted"], text
