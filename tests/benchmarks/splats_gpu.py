@@ -4,7 +4,8 @@
 
 Gates come first: what one of ours breaks is printed, no time is reported, and the exit code is 1.
 Then the arms take turns, call by call and from 8 cameras, in two blocks whose difference is the
-noise. Times are those of CUDA events. `--quick` draws small scenes, on the CPU to try the harness.
+noise. Times are those of CUDA events. Last, every arm learns a scene in whole trainings, and ours
+must end where gsplat does. `--quick` draws small scenes, on the CPU to try the harness.
 """
 
 from __future__ import annotations
@@ -22,9 +23,10 @@ from typing import Any, Final
 import torch
 from measure import RESULTS, machine
 from splats_gpu_arms import PEERS, Ours, Session, arms_on, most_pairs
-from splats_gpu_cases import CASES, GATE, QUICK, QUICK_GATE, VIEWS, Case, case_of
+from splats_gpu_cases import CASES, GATE, QUICK, QUICK_GATE, TRAINING, VIEWS, Case, case_of
 from splats_gpu_gates import LEAST_PSNR, passed, psnr
 from splats_gpu_table import table_of
+from splats_gpu_training import QUICK_STEPS, STEPS, apart, page_of, trainings
 from torch import Tensor
 
 WORK: Final = ("forward", "both", "step")
@@ -216,6 +218,12 @@ def main() -> None:
         found = measured(case_of(name, plans[name], given.device), arms, given.device, plan)
         broken += far_from_gsplat(name, found)
         result["cases"][name] = found
+    if not broken and not given.case:
+        print("== training", flush=True)
+        learned = case_of("training", QUICK_GATE if given.quick else TRAINING, given.device)
+        able = [type(session) for session in opened(arms, learned)[0]]
+        result["training"] = trainings(learned, able, QUICK_STEPS if given.quick else STEPS)
+        broken += apart(result["training"])
     result["clock_after"] = clock_rate()
     if broken:
         raise SystemExit("No time is reported:\n" + "\n".join(broken))
@@ -223,6 +231,8 @@ def main() -> None:
     text = json.dumps({"machine": machine(), **result}, indent=1)
     (given.out / "splats_gpu.json").write_text(text + "\n")
     table = table_of(result)
+    if "training" in result:
+        table += "\n" + "\n".join(page_of(result["training"]))
     (given.out / "splats_gpu.md").write_text(table)
     print(table)
 

@@ -109,6 +109,8 @@ QUICK: Final[dict[str, tuple[Maker, int, int, int]]] = {
     "surface, 3k, 160x128": (surface, 3_000, 160, 128),
     "hot spot, 2k, 96x80": (hot, 2_000, 96, 80),
 }
+TRAINING: Final = (surface, 50_000, 640, 512)
+"""The size of EndoNeRF's clips."""
 GATE: Final = (surface, 20_000, 320, 256)
 """Small enough for float64 on the CPU."""
 QUICK_GATE: Final = (surface, 2_000, 96, 80)

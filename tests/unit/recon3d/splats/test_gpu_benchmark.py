@@ -38,6 +38,30 @@ def test_the_harness_runs_its_gates_and_times_every_arm(tmp_path: Path) -> None:
     assert "gsplat: needs a CUDA device." in page
 
 
+def test_whole_trainings_are_run_and_compared(tmp_path: Path) -> None:
+    done = run("--device", "cpu", "--quick", "--rounds", "2", "--out", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "splats_gpu.json").read_text())["training"]
+    eager, exact = (found["arms"][f"ours, {name}"] for name in ("eager", "exact"))
+    assert eager["psnr_db"] > found["before"]["psnr_db"] + 1
+    assert eager["psnr_db"] == pytest.approx(exact["psnr_db"], abs=0.1)
+    assert "## Training, 30 steps" in (tmp_path / "splats_gpu.md").read_text()
+
+
+def test_a_training_that_ends_elsewhere_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(SCRIPT.parent))
+    from splats_gpu_training import apart
+
+    good = {"psnr_db": 30.0, "ssim": 0.9, "depth_error": 0.01}
+    before = {"psnr_db": 20.0, "ssim": 0.5, "depth_error": 0.1}
+    arms = {"gsplat": good, "ours, eager": {**good, "psnr_db": 30.05}}
+    assert apart({"steps": 3000, "before": before, "arms": arms}) == []
+    arms["ours, graph"] = {"psnr_db": 29.0, "ssim": 0.89, "depth_error": 0.02}
+    assert len(apart({"steps": 3000, "before": before, "arms": arms})) == 3
+    arms = {"ours, eager": {**good, "psnr_db": 19.0}}
+    assert "19.00 dB" in apart({"steps": 3000, "before": before, "arms": arms})[0]
+
+
 def test_a_cpu_is_not_timed_as_if_it_were_a_gpu(tmp_path: Path) -> None:
     done = run("--device", "cpu", "--out", str(tmp_path))
     assert done.returncode == 2
