@@ -83,6 +83,7 @@ def table_of(result: dict[str, Any]) -> str:
     lines = ["# The rasterizer beside its peers on a GPU", ""]
     what = "median milliseconds (10th to 90th percentile)"
     lines.append(f"{result['device']}, torch {result['torch']}; {what}.")
+    lines.append(f"Scenes {result['scenes']}.")
     for module, why in result["left_out"].items():
         lines.append(f"{module}: {why}.")
     lines.append("")

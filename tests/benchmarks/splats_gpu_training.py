@@ -71,6 +71,18 @@ def trained(session: Session, goals: list[tuple[Tensor, Tensor]], steps: int) ->
     return seconds
 
 
+def settled(case: Case, kind: type[Session], steps: int) -> Case:
+    """Return a case whose scene an arm has learned, as far as some steps go.
+
+    Splats that were trained overlap, stretch and fade as those of users do; drawn ones do not.
+    """
+    if steps == 0:
+        return case
+    session = kind(moved_away(case, 0))
+    trained(session, goals_of(case), steps)
+    return replace(case, scene=session.scene.map(lambda t: t.detach().clone()))
+
+
 def quality(session: Session, goal: tuple[Tensor, Tensor]) -> dict[str, float]:
     """Return how well the view is drawn that nothing was learned from."""
     color, depth, alpha = session.forward(HELD_OUT)
