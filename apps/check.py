@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from videoengine.apps.console import show
 from videoengine.case import Case
@@ -12,6 +14,10 @@ from videoengine.media_time import clock
 from videoengine.models.vlm.checker import Checked, Checker, Identity, Judged, Verdict
 from videoengine.models.vlm.checker.check import LONGEST
 from videoengine.models.vlm.index import open_index
+
+STDIN: Final = "-"
+MOST: Final = 4 * LONGEST
+"""Bytes of a text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,25 +69,30 @@ def check(case: str | Path, text: str) -> CheckedText:
 
 
 def check_file(case: str | Path, path: str | Path) -> CheckedText:
-    """Check the text of a file.
+    """Check the text of a file, or with `-` of standard input.
 
     Raises:
         UsageError: It cannot be read, is not UTF-8, or is too long.
     """
-    source = Path(path)
+    named = "Standard input" if str(path) == STDIN else str(path)
     try:
-        size = source.stat().st_size
-        if size > 4 * LONGEST:
-            raise UsageError(
-                f"{source} is too long to be checked", got=f"{size} bytes",
-                allowed=f"{LONGEST} characters", remedy="Check it in parts.",
-            )  # fmt: skip
-        text = source.read_bytes().decode("utf-8")
+        data = sys.stdin.buffer.read(MOST + 1) if str(path) == STDIN else _read(Path(path))
+        text = data.decode("utf-8")
     except OSError as error:
-        raise UsageError(f"{source} cannot be read", got=error.strerror) from error
+        raise UsageError(f"{named} cannot be read", got=error.strerror) from error
     except UnicodeDecodeError as error:
-        raise UsageError(f"{source} is not text", got=error.reason, allowed="UTF-8") from error
+        raise UsageError(f"{named} is not text", got=error.reason, allowed="UTF-8") from error
+    if len(data) > MOST:
+        raise UsageError(
+            f"{named} is too long to be checked", got=f"more than {MOST} bytes",
+            allowed=f"{LONGEST} characters", remedy="Check it in parts.",
+        )  # fmt: skip
     return check(case, text)
+
+
+def _read(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(MOST + 1)
 
 
 def show_checked(checked: CheckedText) -> None:

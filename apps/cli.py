@@ -299,7 +299,7 @@ def _finish(outcome: Any, json: bool, *, shown: bool = False) -> int:
 def verify(
     case: CaseDir,
     text: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Check what a text claims about the case.")
+        Path | None, typer.Option(metavar="FILE", help="Check what a text claims; - reads stdin.")
     ] = None,
     json: Json = False,
 ) -> int:

@@ -260,7 +260,8 @@ def test_files_that_are_no_text_are_refused(reported_case: Path, tmp_path: Path)
     from videoengine.apps.check import check_file
 
     (tmp_path / "bytes").write_bytes(b"\xff\xfe\x00")
-    for name in ("bytes", "none", "."):
+    (tmp_path / "long").write_bytes(b"a" * ((4 << 20) + 1))
+    for name in ("bytes", "none", ".", "long"):
         with pytest.raises(UsageError):
             check_file(reported_case, tmp_path / name)
 
