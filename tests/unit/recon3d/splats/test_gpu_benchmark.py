@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import subprocess
 import sys
@@ -50,8 +51,7 @@ def test_whole_trainings_are_run_and_compared(tmp_path: Path) -> None:
 
 def test_a_training_that_ends_elsewhere_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(SCRIPT.parent))
-    from splats_gpu_training import apart
-
+    apart = importlib.import_module("splats_gpu_training").apart
     good = {"psnr_db": 30.0, "ssim": 0.9, "depth_error": 0.01}
     before = {"psnr_db": 20.0, "ssim": 0.5, "depth_error": 0.1}
     arms = {"gsplat": good, "ours, eager": {**good, "psnr_db": 30.05}}
