@@ -81,7 +81,7 @@ def _unread(ask: Ask) -> bool:
     Of anatomy alone one may ask whether it is worked on: "was the gallbladder perforated" is
     another question. And what "it" is, is not known here: "was it clipped before it was cut".
     """
-    if len(ask.subjects) == 1 and _anatomy(ask.subjects[0]) and not ask.has(f"{ACTED}|{MANY}"):
+    if len(ask.subjects) == 1 and ask.subjects[0].anatomy and not ask.has(f"{ACTED}|{MANY}"):
         return True
     return ask.has(r"(?:before|after) it (?:is |was |gets |got )?s1")
 
@@ -163,22 +163,17 @@ def _joint(ask: Ask) -> Subject | None:
     if len(ask.subjects) == 1:
         return ask.subjects[0]
     one, other = ask.subjects[:2]
-    if ask.has("or") or _anatomy(one) != _anatomy(other):
+    if ask.has("or") or one.anatomy != other.anatomy:
         return None  # either of two, or an action whose verb was not understood
     phrase = f"{one.phrase} together with {other.phrase}"
     return Subject("both", (), phrase, "", f"{phrase} begin", phrase, (one, other))
-
-
-def _anatomy(subject: Subject) -> bool:
-    """Tell whether a subject is a target alone: whatever is done to it."""
-    return subject.phrase.startswith("an instrument working on")
 
 
 def _order(ask: Ask) -> Call | None:
     if len(ask.subjects) < 2 or ask.has(AT_ONCE):
         return None
     one, other = ask.subjects[:2]
-    if _anatomy(one) != _anatomy(other):
+    if one.anatomy != other.anatomy:
         return None
     choice = ask.has(r"or") and ask.has(
         r"first|sooner|earlier|before|soonest|earliest|start\w*|begin\w*|happens?|comes?|leads?|"
@@ -359,7 +354,7 @@ _IS: Final = (
 
 def only_target(reading: Reading) -> bool:
     """Tell whether anatomy is asked for as such: stages state what is worked on, not what shows."""
-    if len(reading.subjects) != 1 or not _anatomy(reading.subjects[0]):
+    if len(reading.subjects) != 1 or not reading.subjects[0].anatomy:
         return False
     return reading.has(r"visible|view|seen|see|show\w*|appear\w*|exposed")
 

@@ -48,6 +48,11 @@ class Subject:
         return f"{self.noun} {self.state}".strip()
 
     @property
+    def anatomy(self) -> bool:
+        """Whether it is a target alone, whatever is done to it."""
+        return self.phrase.startswith("an instrument working on")
+
+    @property
     def kinds(self) -> tuple[str, ...]:
         """The kinds of event that it needs."""
         if self.both is None:

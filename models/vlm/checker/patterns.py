@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from videoengine.models.vlm.checker import places, rules
+from videoengine.models.vlm.checker import looking, places, rules
 from videoengine.models.vlm.checker.clause import Clause
 from videoengine.models.vlm.checker.places import SIDE
 from videoengine.models.vlm.checker.verdicts import Ruling
@@ -50,7 +50,7 @@ def rule_of(case: rules.Facts, clause: Clause) -> Ruling | None:
     if clause.relation == "many":
         return None
     clause, words = _within_phase(clause)
-    alone = any(one.phrase.startswith(rules.TARGET_ALONE) for one in clause.subjects)
+    alone = any(one.anatomy for one in clause.subjects)
     for pattern, rule in _RULES:
         if alone and rule is not rules.things:
             continue  # what is worked on is stated, not what shows
@@ -130,9 +130,9 @@ def _rows() -> list[tuple[str, rules.Rule]]:
         (rf"(?:analyzed )?(?:video|recording|film) (?:{BE}|lasts?|lasted) d\d+(?: long)?",
          rules.extent),
         (rf"(?:total )?(?:duration|length|time) of s0 {BE} d\d+", rules.lasting),
-        (rf"{S0}(?: {BE})?(?: {BEGINS}) {often}", rules.begins),
-        (rf"{S0}{IS} {often}", rules.occasions),
-        (rf"{S0}{IS} in {n} (?:stretch(?:es)?|sightings?)", rules.in_pieces),
+        (rf"{S0}(?: {BE})?(?: {BEGINS}) {often}", rules.often(looking.begins)),
+        (rf"{S0}{IS} {often}", rules.often(looking.occasions)),
+        (rf"{S0}{IS} in {n} (?:stretch(?:es)?|sightings?)", rules.often(looking.in_pieces)),
         (rf"{there}{n} s0(?: {BE})?(?: (?:{put}|{SEEN}))?", rules.things),
         (rf"{there}(?:total of )?{n} s0 {BE} {put}(?: by (?:{crew}))?",
          rules.things),

@@ -14,16 +14,16 @@ from videoengine.models.vlm.checker.clause import Clause
 from videoengine.models.vlm.checker.quantities import Quantity
 from videoengine.models.vlm.checker.verdicts import Ruling, decided, unknown, unsupported
 from videoengine.models.vlm.findings import Unknown, Window, listed
+from videoengine.models.vlm.index import CaseIndex
 from videoengine.models.vlm.subjects import Subject, support_of
 from videoengine.spoken import spoken
 
 LEAVES: Final = r"\b(?:leaves?|left|exits?|exited|enters?|entered|pulled|taken|withdrawn)\b"
-TARGET_ALONE: Final = "an instrument working on"
-"""How the phrase of a target begins of which nothing is said that is done to it."""
 ACCESS: Final = {
     "laparoscopic": "laparoscopy", "robotic": "robotic", "robot assisted": "robotic",
 }  # fmt: skip
 Rule = Callable[["Facts", Clause, re.Match[str]], Ruling | None]
+Counting = Callable[[CaseIndex, Subject, Window | None, Quantity], Ruling]
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,28 +192,16 @@ def _quantity(clause: Clause, letter: str) -> Quantity:
     return clause.quantities[int(number[0])]
 
 
-def begins(case: Facts, clause: Clause, _: re.Match[str]) -> Ruling | None:
-    """Rule on how many times something comes about."""
-    if clause.denied or clause.relation == "at":
-        return None
-    window = _window(case, clause)
-    return looking.begins(case.bus.index, clause.subjects[0], window, _quantity(clause, "q"))
+def often(look: Counting) -> Rule:
+    """Return the rule on how many times something is so, as `look` counts them."""
 
+    def rule(case: Facts, clause: Clause, _: re.Match[str]) -> Ruling | None:
+        if clause.denied or clause.relation == "at":
+            return None
+        window = _window(case, clause)
+        return look(case.bus.index, clause.subjects[0], window, _quantity(clause, "q"))
 
-def occasions(case: Facts, clause: Clause, _: re.Match[str]) -> Ruling | None:
-    """Rule on how many times something is so."""
-    if clause.denied or clause.relation == "at":
-        return None
-    window = _window(case, clause)
-    return looking.occasions(case.bus.index, clause.subjects[0], window, _quantity(clause, "q"))
-
-
-def in_pieces(case: Facts, clause: Clause, _: re.Match[str]) -> Ruling | None:
-    """Rule on in how many stretches something is so."""
-    if clause.denied or clause.relation == "at":
-        return None
-    window = _window(case, clause)
-    return looking.in_pieces(case.bus.index, clause.subjects[0], window, _quantity(clause, "q"))
+    return rule
 
 
 def things(case: Facts, clause: Clause, found: re.Match[str]) -> Ruling | None:
@@ -313,7 +301,7 @@ def ended_before(case: Facts, clause: Clause, _: re.Match[str]) -> Ruling | None
     return looking.apart(case.bus.index, *clause.subjects)
 
 
-def without(case: Facts, clause: Clause, found: re.Match[str]) -> Ruling | None:
+def without(case: Facts, clause: Clause, _: re.Match[str]) -> Ruling | None:
     """Rule on "the operation was completed without a hook"."""
     return _so(case, clause, clause.subjects[0]) if clause.denied else None
 
