@@ -72,6 +72,38 @@ void blend_back(const Splat<S>& s, const Rules<S>& rules, const Offsets<S>& offs
   }
 }
 
+// Runs over a tile's splats in order; `visit(index in the list, splat, x, y, first lane)` for every block
+// that is lit and within reach, `passed(index, splat)` once after the blocks of each splat.
+template <class S, class Visit, class Passed>
+void walk(const Pass<S>& pass, const Setting<S>& set, std::int64_t tile, const S* light, const Visit& visit,
+          const Passed& passed) {
+  const int tile_column = static_cast<int>(tile % set.columns), tile_row = static_cast<int>(tile / set.columns);
+  const int left = tile_column * kTile, top = tile_row * kTile;
+  bool lit[kBlocks];
+  std::fill_n(lit, kBlocks, true);
+  const std::int64_t start = pass.starts[tile], end = pass.starts[tile + 1];
+  for (std::int64_t n = start; n < end; ++n) {
+    if ((n - start) % kLook == kLook - 1) {
+      bool any = false;
+      for (int b = 0; b < kBlocks; ++b) any |= lit[b] = splat::any(Lanes<S>::load(light + b * kLanes) > S(0));
+      if (!any) {
+        for (; n < end; ++n) passed(n, pass.splats[pass.pairs[n]], false);
+        return;
+      }
+    }
+    fetch_ahead(pass, n, end);
+    const Splat<S>& s = pass.splats[pass.pairs[n]];
+    const BlockBox box = in_tile(pass.boxes[pass.pairs[n]], tile_column, tile_row);
+    for (int row = box.top; row <= box.bottom; ++row) {
+      for (int column = box.left; column <= box.right; ++column) {
+        const int block = row * (kTile / kBlock) + column;
+        if (lit[block]) visit(s, S(left + column * kBlock), S(top + row * kBlock), block * kLanes);
+      }
+    }
+    passed(n, s, true);
+  }
+}
+
 template <class S, int kChannels, bool kAbsolute>
 void draw_tile_back(const Pass<S>& pass, const Setting<S>& set, const Shot<S>& shot, const PictureGradients<S>& in,
                     const Offsets<S>& offsets, std::int64_t tile, S* rows, S to_background[kColors]) {

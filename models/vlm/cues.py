@@ -41,6 +41,18 @@ LONG: Final = (
     r"duration|total time|amount of time|number of seconds|seconds in (?:all|total)|length of time|"
     r"time (?:is )?spent|add up|sum of|seconds during|total (?:number of )?seconds|length of"
 )
+FIRST: Final = (
+    r"first|newly|next|earliest|begins?|began|starts?|started|initial\w*|onset|appears?|appear"
+)
+LAST: Final = (
+    r"last|final\w*|latest|ends?|ended|stops?|stopped|until|finish\w*|is over|disappears?|"
+    r"most recent\w*|previous\w*|leaves? view|leave|gone|no longer"
+)
+IS_SO: Final = (
+    r"is|are|was|were|does|do|did|has|have|had|can|could|any|ever|show\w*|see|seen|visible|view|"
+    r"there|appear\w*|occur\w*|happen\w*|present|presence|find|spot|used|under way|underway|"
+    r"during|will|check|confirm|true|if|whether|sign"
+)
 NEXT: Final = (
     r"next|follows?|following|followed|comes after|come after|succeeds?|succeeding|subsequent|"
     r"after it|after that|turns? to|then|afterwards|upcoming|is over|moves? on|is done|is finished"

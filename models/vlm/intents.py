@@ -12,7 +12,10 @@ from videoengine.models.vlm.cues import (
     AT_ONCE,
     AUXILIARY,
     DENIED,
+    FIRST,
     INSTRUMENTS,
+    IS_SO,
+    LAST,
     LONG,
     MANY,
     MOST,
@@ -246,13 +249,7 @@ def _next(ask: Ask) -> Call | None:
 def _when(ask: Ask) -> Call | None:
     if not ask.subjects or only_target(ask.reading):
         return None
-    first = ask.has(
-        r"first|newly|next|earliest|begins?|began|starts?|started|initial\w*|onset|appears?|appear"
-    )
-    last = ask.has(
-        r"last|final\w*|latest|ends?|ended|stops?|stopped|until|finish\w*|is over|disappears?|"
-        r"most recent\w*|previous\w*|leaves? view|leave|gone|no longer"
-    )
+    first, last = ask.has(FIRST), ask.has(LAST)
     named = (first or last) and ask.has(TIME) and not ask.has(f"{MANY}|{LONG}")
     if not ask.has(WHEN) and (not named or re.match(AUXILIARY, ask.reading.words)):
         return None
@@ -345,13 +342,6 @@ def _there(ask: Ask, kind: str) -> Call:
     return Call("named", {"kind": kind, "window": ask.window})
 
 
-_IS: Final = (
-    r"is|are|was|were|does|do|did|has|have|had|can|could|any|ever|show\w*|see|seen|visible|view|"
-    r"there|appear\w*|occur\w*|happen\w*|present|presence|find|spot|used|under way|underway|"
-    r"during|will|check|confirm|true|if|whether|sign"
-)
-
-
 def only_target(reading: Reading) -> bool:
     """Tell whether anatomy is asked for as such: stages state what is worked on, not what shows."""
     if len(reading.subjects) != 1 or not reading.subjects[0].anatomy:
@@ -362,7 +352,7 @@ def only_target(reading: Reading) -> bool:
 def _presence(ask: Ask) -> Call | None:
     if not ask.subjects or ask.has(r"which|what|who|how|why|where") or only_target(ask.reading):
         return None
-    if not ask.has(_IS) and ask.reading.words != "s0":
+    if not ask.has(IS_SO) and ask.reading.words != "s0":
         return None
     subject = _joint(ask)
     return None if subject is None else _present(subject, ask)
